@@ -1,0 +1,1 @@
+"""Image2Poem: a photo in, a fitting line of real classical Chinese verse out."""

@@ -1,0 +1,34 @@
+"""Every error a person can meet. Each carries one sentence: what, why, and what to do about it.
+
+The command line prints the sentence and leaves with exit code 2; programs catch `Image2PoemError`.
+"""
+
+from __future__ import annotations
+
+
+class Image2PoemError(Exception):
+    """Base of all errors that are for people. `str(error)` is the sentence."""
+
+
+class PhotoError(Image2PoemError):
+    """A photo that can't be read, or isn't one."""
+
+
+class CorpusError(Image2PoemError):
+    """The corpus can't be fetched, read or opened."""
+
+
+class IndexFileError(Image2PoemError):
+    """The index is missing, damaged, or was made by another model or from another corpus."""
+
+
+class ModelError(Image2PoemError):
+    """A model's file is missing or damaged, or an extra that it needs isn't installed."""
+
+
+class SettingsError(Image2PoemError):
+    """A setting or an argument has a value that can't be used."""
+
+
+class FilterError(SettingsError):
+    """A filter names a dynasty, author, genre, form or tag that no verse has."""

@@ -1,0 +1,120 @@
+"""The nouns that travel through the house, from photo to match. No I/O here.
+
+Everything is frozen: a match that was handed out never changes behind anybody's back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    Vector = NDArray[np.float32]
+
+
+class Provenance(StrEnum):
+    """Where a line comes from: the corpus, or a model that wrote it just now."""
+
+    RETRIEVED = "retrieved"
+    COMPOSED = "composed"
+
+
+@dataclass(frozen=True, slots=True)
+class Poem:
+    """A whole work as the corpus holds it: simplified, with the source's own spelling beside it."""
+
+    id: int
+    title: str
+    author: str
+    dynasty: str
+    genre: str  # 诗 词 曲 诗经 楚辞 ...
+    verses: tuple[str, ...]
+    tags: tuple[str, ...]
+    source: str
+    original_title: str
+    original_author: str
+    original_verses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Verse:
+    """A sentence of a poem, usually a couplet (上句，下句。), with the poem it is best known from."""
+
+    id: int
+    text: str
+    halves: tuple[str, ...]  # its clauses without punctuation: 月落乌啼霜满天 / 江枫渔火对愁眠
+    poem_id: int
+    title: str
+    author: str
+    dynasty: str
+    genre: str
+    form: str  # 四言 五言 六言 七言, else 杂言
+    fame: float  # 0 (nobody quotes it) .. 1 (everybody does)
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """An upright RGB picture and where it came from."""
+
+    name: str
+    image: Image
+    exif: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Imagery:
+    """An image (意象) that verse knows by many names, and how sure we are to see it, 0..1."""
+
+    term: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was seen in a photo."""
+
+    vector: Vector | None  # float32[d], unit length, in the verse space; None where there is no photo
+    imagery: tuple[Imagery, ...]  # surest first
+    description: str  # vernacular (白话); what the text routes search with
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A line that answers the photo."""
+
+    verse: str
+    title: str | None  # None for a composed line: it has no source
+    author: str | None
+    dynasty: str | None
+    genre: str | None
+    score: float  # 0..1, comparable within one answer
+    provenance: Provenance
+    reasons: tuple[str, ...]  # the imagery seen in the photo that this line names
+    poem_id: int | None = None
+    verse_id: int | None = None
+    ranks: Mapping[str, int] = field(default_factory=dict)  # route -> rank there, 1 is best
+
+
+@dataclass(frozen=True, slots=True)
+class Matches(Sequence[Match]):
+    """The lines for one photo, best first, and what they answer."""
+
+    photo: str | None  # None for a search without a photo
+    sight: Sight
+    items: tuple[Match, ...]
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @overload
+    def __getitem__(self, index: int) -> Match: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Match, ...]: ...
+    def __getitem__(self, index: int | slice) -> Match | tuple[Match, ...]:
+        return self.items[index]

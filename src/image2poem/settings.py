@@ -1,0 +1,87 @@
+"""One Settings object: defaults < config file < environment < arguments.
+
+The config file is TOML at `$IMAGE2POEM_CONFIG`, or `~/.config/image2poem/config.toml`; the environment says
+`IMAGE2POEM_HOME=/data/poems`, and so on for each field.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from image2poem.errors import SettingsError
+
+
+def _config_file() -> Path:
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(os.environ.get("IMAGE2POEM_CONFIG") or Path(base) / "image2poem" / "config.toml").expanduser()
+
+
+def _home() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "image2poem"
+
+
+class Settings(BaseSettings):
+    """Where things are and how many to use. Immutable."""
+
+    model_config = SettingsConfigDict(env_prefix="IMAGE2POEM_", frozen=True, extra="forbid")
+
+    home: Path = Field(default_factory=_home, description="folder that holds the corpus and the indexes")
+    size: Literal["select", "full"] = Field(default="select", description="which verses have vectors")
+    text_encoder: str = Field(default="builtin", description="the built-in one, or a folder that holds one")
+    image_encoder: str = Field(default="builtin", description="likewise")
+    threads: int = Field(default=0, ge=0, description="threads a model may use; 0: one for each core")
+    max_pixels: int = Field(default=100_000_000, gt=0, description="larger pictures are refused")
+    max_bytes: int = Field(default=64_000_000, gt=0, description="larger files are refused")
+    timeout: float = Field(default=20.0, gt=0, description="seconds to wait for a photo's URL")
+
+    @property
+    def corpus_file(self) -> Path:
+        """The SQLite file of poems and verses."""
+        return self.home.expanduser() / "corpus.sqlite"
+
+    @property
+    def index_dir(self) -> Path:
+        """Folder of the vectors and the lexical index."""
+        return self.home.expanduser() / "index"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments over environment over config file; no .env, no secrets folder."""
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _config_file()))
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings with what the caller gave on top (None: not given).
+
+    Raises:
+        SettingsError: a value can't be used, or the config file isn't TOML.
+    """
+    try:
+        return Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"])) or "settings"
+        raise SettingsError(
+            f"setting '{name}' = {first.get('input')!r} can't be used ({first['msg']}); "
+            f"correct it in IMAGE2POEM_{name.upper()}, in {_config_file()} or on the command line"
+        ) from None
+    except ValueError as error:  # a TOML file that isn't one
+        raise SettingsError(f"{_config_file()} can't be read as TOML ({error}); correct or remove it") from None

