@@ -1,0 +1,150 @@
+"""Lexical search: BM25 over the Chinese characters of the verses, and over each two that stand side by side.
+
+bm25s computes the scores when the index is built. A search only adds up rows of its arrays, which is why nothing of
+bm25s is imported then: characters weigh differently (a word the person typed, a thing seen with confidence 0.3),
+and bm25s' own retrieval has no weights for tokens.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image2poem.index.rank import best
+
+K1, B = 1.2, 0.75  # measured on vernacular -> verse, 100k verses: docs/index.md
+STOP = frozenset(
+    "的了着是在和与也都就还有这那个们得把被让使吗呢吧啊呀么我你他她它"
+)  # vernacular, says nothing of a verse
+
+FILES = ("tokens.npy", "starts.npy", "postings.npy", "scores.npy")
+_RANGES = ((0x3007, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x323AF))
+_HAN = re.compile("[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in _RANGES) + "]")
+_SHIFT = 21  # bits of a code point: a pair is one number, first << 21 | second
+
+
+def tokens(text: str) -> dict[str, float]:
+    """The tokens of running text, each with weight 1: its Chinese characters, but for the vernacular's function words.
+
+    Pairs of characters are left out: measured on running text they help nothing (docs/index.md). To look for a word
+    as a word, give it to `LexicalIndex.search` whole.
+    """
+    return {character: 1.0 for character in _HAN.findall(text) if character not in STOP}
+
+
+class LexicalIndex:
+    """BM25 scores by token: the verses of token t are postings[starts[t]:starts[t + 1]], with their scores."""
+
+    def __init__(
+        self,
+        tokens: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        postings: NDArray[np.int32],
+        scores: NDArray[np.float32],
+        count: int,
+    ) -> None:
+        """Search these arrays (usually memmaps) over `count` verses.
+
+        Args:
+            tokens: int64[t], the code of each token, rising.
+            starts: int64[t + 1].
+            postings: int32[m], verse ids.
+            scores: float32[m], the BM25 score of the token in that verse.
+            count: how many verses there are.
+        """
+        self._tokens, self._starts = np.asarray(tokens), np.asarray(starts)
+        self._postings, self._scores = np.asarray(postings), np.asarray(scores)
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def search(
+        self, weights: Mapping[str, float], k: int, mask: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The k verses with the highest weighted sum of BM25 scores.
+
+        Args:
+            weights: token -> weight: characters, as `tokens` gives them, and words (夕阳, 孤舟). Two characters are
+                looked for side by side; of a longer word each two side by side, sharing the weight.
+            k: how many verses.
+            mask: bool[n], True where a verse may be found; None: all may.
+
+        Returns:
+            (ids int64[k'], scores float32[k']), best first, equal scores by id. Only verses that hold a token of
+            positive weight, so there may be fewer than k, or none.
+        """
+        scores = self.scores(weights)
+        if mask is not None:
+            if mask.shape != (self._count,):
+                raise ValueError(f"the mask has shape {mask.shape}, the index holds {self._count} verses")
+            scores[~mask] = 0
+        hit = np.flatnonzero(scores > 0)
+        return best(scores[hit], k, hit)
+
+    def scores(self, weights: Mapping[str, float]) -> NDArray[np.float32]:
+        """The weighted BM25 score of every verse -> float32[n]; weights as for `search`."""
+        total = np.zeros(self._count, np.float32)
+        for word, weight in weights.items():
+            parts = [word] if len(word) == 1 else [word[i : i + 2] for i in range(len(word) - 1)]
+            for part in parts:
+                code = ord(part) if len(part) == 1 else ord(part[0]) << _SHIFT | ord(part[1])
+                at = int(np.searchsorted(self._tokens, code))
+                if at < len(self._tokens) and self._tokens[at] == code:
+                    rows = slice(int(self._starts[at]), int(self._starts[at + 1]))
+                    # a verse stands once in a row of postings, so plain fancy indexing adds right
+                    total[self._postings[rows]] += np.float32(weight / len(parts)) * self._scores[rows]
+        return total
+
+
+def lexical_arrays(blocks: Iterable[list[str]]) -> dict[str, NDArray[np.generic]]:
+    """The arrays of a LexicalIndex over verses that arrive in blocks, in the order of their ids: file name -> array."""
+    import bm25s  # type: ignore[import-untyped]  # only here: 0.1 s to import, and a search has no need of it
+
+    codes, lengths = [], []
+    for block in blocks:
+        block_codes, block_lengths = _encode(block)
+        codes.append(block_codes)
+        lengths.append(block_lengths)
+    vocabulary, ids = np.unique(np.concatenate(codes), return_inverse=True)
+    ends = np.cumsum(np.concatenate(lengths))
+    matrix = bm25s.BM25(k1=K1, b=B).build_index_from_ids(
+        unique_token_ids=range(len(vocabulary)), corpus_token_ids=_Rows(ids, ends), show_progress=False
+    )
+    arrays = (vocabulary, matrix["indptr"], matrix["indices"], matrix["data"])
+    return {
+        name: array.astype(kind, copy=False)
+        for name, array, kind in zip(FILES, arrays, (np.int64, np.int64, np.int32, np.float32), strict=True)
+    }
+
+
+class _Rows:
+    """Token ids of each verse, made into a list when it is asked for: a list of lists of 1.5M verses takes 1 GB."""
+
+    def __init__(self, ids: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        self._ids, self._ends = ids.astype(np.int32), ends
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        start = 0
+        for end in self._ends.tolist():
+            yield self._ids[start:end].tolist()
+            start = end
+
+
+def _encode(texts: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Texts -> (codes of all their characters and pairs, text after text; how many each text has)."""
+    points = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64)
+    owner = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+    han = np.zeros(len(points), np.bool_)
+    for first, last in _RANGES:
+        han |= (points >= first) & (points <= last)
+    side_by_side = han[:-1] & han[1:] & (owner[:-1] == owner[1:])
+    codes = np.concatenate([points[han], (points[:-1] << _SHIFT | points[1:])[side_by_side]])
+    owners = np.concatenate([owner[han], owner[:-1][side_by_side]])
+    return codes[np.argsort(owners, kind="stable")], np.bincount(owners, minlength=len(texts))

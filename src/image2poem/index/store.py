@@ -1,0 +1,70 @@
+"""Open an index that was built before: memmaps and a quick check, no more than some milliseconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image2poem.errors import IndexFileError
+from image2poem.index.dense import DenseIndex
+from image2poem.index.lexical import FILES, LexicalIndex
+from image2poem.index.manifest import REBUILD, Manifest, damage, read_manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What the routes search: verse ids 0..count-1, by vector and by character."""
+
+    dense: DenseIndex
+    lexical: LexicalIndex
+    manifest: Manifest
+
+
+def open_index(folder: Path, model_id: str, corpus_id: str, count: int) -> Index:
+    """Open the index in `folder`, if it is the one of this model, this corpus and the first `count` verses of it.
+
+    Sizes, shapes and the manifest's checksum are compared at each opening; `verify` reads every byte.
+
+    Raises:
+        IndexFileError: it is missing, damaged, or belongs to another model, corpus or size.
+    """
+    manifest = read_manifest(folder)
+    if manifest.model_id != model_id:
+        raise IndexFileError(
+            f"the index in {folder} was made by the model {manifest.model_id}, and {model_id} is in use; {REBUILD}"
+        )
+    if manifest.corpus_id != corpus_id:
+        raise IndexFileError(f"the index in {folder} was made from another corpus; {REBUILD}")
+    if manifest.count != count:
+        raise IndexFileError(f"the index in {folder} has {manifest.count} verses instead of {count}; {REBUILD}")
+    try:
+        return _open(folder, manifest)
+    except IndexFileError:
+        if read_manifest(folder) == manifest:
+            raise
+        return open_index(folder, model_id, corpus_id, count)  # a build replaced it while we were opening it
+
+
+def _open(folder: Path, manifest: Manifest) -> Index:
+    build = folder / manifest.build
+    for name, file in manifest.files.items():
+        if problem := damage(build / name, file, whole=False):
+            raise IndexFileError(f"the index in {folder} is damaged ({problem}); {REBUILD}")
+    try:
+        vectors = _load(build / "vectors.npy")
+        if vectors.dtype != np.float32 or vectors.shape != (manifest.count, manifest.dimension):
+            raise ValueError(f"vectors.npy holds {vectors.dtype}{list(vectors.shape)}")
+        tokens, starts, postings, scores = (_load(build / name) for name in FILES)
+        lexical = LexicalIndex(tokens, starts, postings, scores, manifest.count)
+    except (OSError, ValueError) as error:
+        raise IndexFileError(f"the index in {folder} is damaged ({error}); {REBUILD}") from None
+    return Index(DenseIndex(vectors), lexical, manifest)
+
+
+def _load(path: Path) -> NDArray[Any]:
+    array: NDArray[Any] = np.load(path, mmap_mode="r")
+    return array
