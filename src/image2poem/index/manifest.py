@@ -12,6 +12,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # the new name itself must reach the disk as well
+    with suppress(OSError):  # the new name too must reach the disk; not every file system can be asked for it
         directory = os.open(path.parent, os.O_RDONLY)
         try:
             os.fsync(directory)
