@@ -1,0 +1,124 @@
+"""Which verses a person wants: by dynasty, author, genre, form and tag, as a mask over the facets."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image2poem.corpus.convert import fold, simplify_names
+from image2poem.corpus.dynasty import dynasty_name
+from image2poem.corpus.facets import Facets
+from image2poem.corpus.poets import REAL_NAMES
+from image2poem.errors import FilterError
+
+Mask = NDArray[np.bool_]
+_FORMS = {
+    "四言": "四言",
+    "五言": "五言",
+    "六言": "六言",
+    "七言": "七言",
+    "杂言": "杂言",
+    "4": "四言",
+    "5": "五言",
+    "6": "六言",
+    "7": "七言",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What to keep: one of the alternatives of each kind that has any; all kinds must agree."""
+
+    dynasty: tuple[str, ...] = ()
+    author: tuple[str, ...] = ()
+    genre: tuple[str, ...] = ()
+    form: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return any((self.dynasty, self.author, self.genre, self.form, self.tag))
+
+
+def _plain(kind: str, name: str) -> str:
+    """A name as the corpus writes it: simplified, 唐代 as 唐, 五 as 五言."""
+    name = simplify_names([name.strip()])[0]
+    if kind == "dynasty":
+        return dynasty_name(name)
+    if kind == "form":
+        return (
+            _FORMS.get(name)
+            or _FORMS.get(name.removesuffix("诗").removesuffix("绝句").removesuffix("律诗"))
+            or _FORMS.get(name + "言", name)
+        )
+    if kind == "author":
+        return REAL_NAMES.get(name, name)
+    return name
+
+
+def near(name: str, known: Sequence[str], weight: NDArray[np.int64], count: int = 3) -> list[str]:
+    """The names most like `name`: same characters first, then the ones with most verses."""
+    characters = set(name)
+
+    def likeness(i: int) -> tuple[float, int]:
+        other = known[i]
+        shared = len(characters & set(other)) / max(len(characters | set(other)), 1)
+        prefix = 0.3 if other.startswith(name) or name.startswith(other) else 0.0
+        return shared + prefix + 0.2 * difflib.SequenceMatcher(None, name, other).ratio(), int(weight[i])
+
+    candidates = [i for i, other in enumerate(known) if weight[i] and other and characters & set(other)]
+    return [known[i] for i in sorted(candidates, key=likeness, reverse=True)[:count]]
+
+
+def _weights(facets: Facets, kind: str) -> NDArray[np.int64]:
+    codes = facets.tag_code if kind == "tag" else getattr(facets, kind)
+    return np.bincount(codes, minlength=len(facets.names[kind])).astype(np.int64)
+
+
+def _codes(facets: Facets, kind: str, names: Sequence[str]) -> list[int]:
+    table = {name: i for i, name in enumerate(facets.names[kind])}
+    weight = _weights(facets, kind)
+    found = []
+    for given in names:
+        name = _plain(kind, given)
+        code = table.get(name)
+        if code is None and kind == "author":  # 朱庆余 for 朱庆馀
+            code = next(
+                (i for other, i in table.items() if len(other) == len(name) and fold(other) == fold(name)), None
+            )
+        if code is None or not weight[code]:
+            likely = near(name, facets.names[kind], weight)
+            if not likely and kind != "author":
+                likely = [facets.names[kind][i] for i in np.argsort(-weight)[:6] if weight[i] and facets.names[kind][i]]
+            hint = f"; did you mean {', '.join(likely)}?" if likely else "; leave the filter out to see all"
+            what = {
+                "author": "by",
+                "dynasty": "of the dynasty",
+                "genre": "of the genre",
+                "form": "of the form",
+                "tag": "tagged",
+            }[kind]
+            raise FilterError(f"no verse {what} '{given}'{hint}")
+        found.append(code)
+    return found
+
+
+def mask(facets: Facets, filters: Filters) -> Mask:
+    """True for the verses to keep, bool[n].
+
+    Raises:
+        FilterError: no verse has a name that is asked for; suggests those like it.
+    """
+    keep = np.ones(len(facets), np.bool_)
+    for kind in ("dynasty", "author", "genre", "form"):
+        wanted = getattr(filters, kind)
+        if wanted:
+            keep &= np.isin(getattr(facets, kind), _codes(facets, kind, wanted))
+    if filters.tag:
+        tagged = np.zeros(len(facets), np.bool_)
+        tagged[facets.tag_verse[np.isin(facets.tag_code, _codes(facets, "tag", filters.tag))]] = True
+        keep &= tagged
+    return keep

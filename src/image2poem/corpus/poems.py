@@ -1,0 +1,173 @@
+"""Works become poems: simplified, cleaned, split, merged with what is already there."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+from image2poem.corpus.clean import clean
+from image2poem.corpus.convert import fold, simplify_names, simplify_titles, simplify_verse
+from image2poem.corpus.dynasty import dynasty_name
+from image2poem.corpus.poets import FIVE_DYNASTIES, REAL_NAMES
+from image2poem.corpus.split import Piece, piece, preface, split
+from image2poem.corpus.tunes import is_tune
+from image2poem.corpus.work import Script, Work
+
+_BATCH = 4096  # works converted at once
+_NAME_NOTE = re.compile(r"[（(\[].*?[）)\]]")
+
+
+@dataclass(slots=True, eq=False)
+class Draft:
+    """A poem on its way into the corpus; other sources may still add to it."""
+
+    title: str
+    author: str
+    dynasty: str
+    genre: str
+    sentences: list[str]
+    pieces: list[Piece]
+    keys: list[str]  # the folded form of each sentence
+    original_title: str
+    original_author: str
+    original_text: str
+    source: str
+    tags: list[str]
+    translation: tuple[str, ...]
+    lines: int
+    hits: float
+    noted: bool
+    others: list[str] = field(default_factory=list)  # sources that have the same poem
+
+
+@dataclass(slots=True)
+class Gathered:
+    """All poems, and what the rules did to them."""
+
+    drafts: list[Draft] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    works: Counter[str] = field(default_factory=Counter)  # source → works read
+    _by_text: dict[str, list[Draft]] = field(default_factory=dict)
+    _tang_clauses: set[str] = field(default_factory=set)
+
+
+def _batches(works: Iterable[Work]) -> Iterator[list[Work]]:
+    iterator = iter(works)
+    while batch := list(islice(iterator, _BATCH)):
+        yield batch
+
+
+def _simplified(works: list[Work]) -> list[tuple[str, str, str]]:
+    """(title, author, text) of each work in simplified characters; those already simplified are left alone."""
+    texts = ["\n".join(work.lines) for work in works]
+    rows = [(work.title, work.author, text) for work, text in zip(works, texts, strict=True)]
+    at = [i for i, work in enumerate(works) if work.script is Script.TRADITIONAL]
+    titles = simplify_titles([rows[i][0] for i in at])
+    names = simplify_names([rows[i][1] for i in at])
+    verses = simplify_verse([rows[i][2] for i in at])
+    for i, title, name, verse in zip(at, titles, names, verses, strict=True):
+        rows[i] = (title, name, verse)
+    return rows
+
+
+def _author(name: str) -> str:
+    name = _NAME_NOTE.sub("", name).strip()
+    return REAL_NAMES.get(name, name) or "佚名"
+
+
+def _draft(work: Work, title: str, author: str, text: str, gathered: Gathered, described: dict[str, str]) -> Draft:
+    counts = gathered.counts
+    author = _author(author)
+    dynasty = dynasty_name(work.dynasty)
+    if dynasty in ("唐", "宋") and author in FIVE_DYNASTIES:
+        dynasty = "五代"
+    sentences = split(clean(text, work.genre, counts, described))
+    pieces = [piece(sentence) for sentence in sentences]
+    genre = work.genre
+    if genre == "诗" and is_tune(title) and any(p.form == "杂言" for p in pieces):
+        genre = "词"
+    if genre == "诗" and (lead := preface(pieces)):
+        counts["prose preface"] += 1
+        pieces[:lead] = [Piece(p.text, p.halves, p.form, False) for p in pieces[:lead]]
+    return Draft(
+        title=title.strip(),
+        author=author,
+        dynasty=dynasty,
+        genre=genre,
+        sentences=sentences,
+        pieces=pieces,
+        keys=fold_lines(sentences),
+        original_title=work.title,
+        original_author=work.author,
+        original_text="\n".join(work.lines),
+        source=work.source,
+        tags=list(work.tags),
+        translation=work.translation,
+        lines=len(work.lines),
+        hits=work.hits,
+        noted=work.noted,
+    )
+
+
+def fold_lines(sentences: list[str]) -> list[str]:
+    """`fold` of each sentence, done for all at once."""
+    return [fold(sentence) for sentence in sentences]
+
+
+def _merge(old: Draft, new: Draft) -> None:
+    for tag in new.tags:
+        if tag not in old.tags:
+            old.tags.append(tag)
+    if new.source != old.source and new.source not in old.others:
+        old.others.append(new.source)
+    old.hits = max(old.hits, new.hits)
+    old.noted = old.noted or new.noted
+    if new.translation and not old.translation:
+        old.translation, old.lines = new.translation, new.lines
+    if len(new.title) > len(old.title) and new.title.startswith(old.title) and new.genre == old.genre == "词":
+        old.title = new.title  # 菩萨蛮 → 菩萨蛮 其一
+    if old.genre == "诗" and new.genre == "词":
+        old.genre = "词"
+
+
+def _known(draft: Draft, clauses: set[str]) -> bool:
+    halves = [half for p in draft.pieces for half in p.halves]
+    return not halves or 2 * sum(fold(half) in clauses for half in halves) >= len(halves)
+
+
+def gather(works: Iterable[Work], gathered: Gathered, described: dict[str, str] | None = None) -> Iterator[int]:
+    """Add works to what is gathered; yields after each batch how many were read."""
+    read = 0
+    for batch in _batches(works):
+        for work, (title, author, text) in zip(batch, _simplified(batch), strict=True):
+            gathered.works[work.source] += 1
+            _add(_draft(work, title, author, text, gathered, described or {}), gathered, work.supplement)
+        read += len(batch)
+        yield read
+
+
+def _add(draft: Draft, gathered: Gathered, supplement: bool) -> None:
+    counts = gathered.counts
+    if supplement and _known(draft, gathered._tang_clauses):
+        counts["already in an overlapping collection"] += 1
+        return
+    if not draft.sentences:
+        counts["poem without text"] += 1
+        gathered.drafts.append(draft)
+        return
+    key = "".join(draft.keys)
+    same = gathered._by_text.setdefault(key, [])
+    twin = next((old for old in same if old.author == draft.author), None)
+    if twin:
+        counts["same poem again"] += 1
+        _merge(twin, draft)
+        return
+    if same:
+        counts["same text under another author"] += 1
+    same.append(draft)
+    gathered.drafts.append(draft)
+    if draft.dynasty in ("唐", "五代"):
+        gathered._tang_clauses.update(fold(half) for p in draft.pieces for half in p.halves)
