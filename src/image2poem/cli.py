@@ -1,0 +1,303 @@
+"""The command line: a thin door. It reads arguments, calls the library, prints, and turns errors into one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from image2poem.errors import Image2PoemError
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from image2poem.corpus import Filters
+    from image2poem.corpus import Progress as CorpusProgress
+    from image2poem.model import Match, Matches
+    from image2poem.settings import Settings
+
+app = typer.Typer(
+    help="A photo in, a fitting line of real classical Chinese verse out.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+corpus_app = typer.Typer(help="Fetch and build the corpus of poems, or say what is in it.", rich_markup_mode=None)
+app.add_typer(corpus_app, name="corpus")
+
+Top = Annotated[int, typer.Option("--top", min=1, max=100, help="How many lines.")]
+Dynasty = Annotated[list[str] | None, typer.Option("--dynasty", help="Only this dynasty (may be repeated): 唐")]
+Author = Annotated[list[str] | None, typer.Option("--author", help="Only this poet: 李白")]
+Genre = Annotated[list[str] | None, typer.Option("--genre", help="Only this genre: 诗 词 曲 诗经 楚辞")]
+Form = Annotated[list[str] | None, typer.Option("--form", help="Only this line length: 五言 七言 四言 六言 杂言")]
+Tag = Annotated[list[str] | None, typer.Option("--tag", help="Only poems with this theme or anthology: 送别")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Show each route's rank for each line.")]
+Home = Annotated[Path | None, typer.Option("--home", help="Folder of corpus and index.", envvar="IMAGE2POEM_HOME")]
+Size = Annotated[str | None, typer.Option("--size", help="Which verses are searched: select or full.")]
+Source = Annotated[
+    list[str] | None,
+    typer.Option("--source", help="chinese-poetry, poetry-source, or a folder, archive or .jsonl (may be repeated)."),
+]
+
+_CHINESE = {
+    "sees": "所见",
+    "names": "因其写到",
+    "retrieved": "原句",
+    "composed": "新作",
+    "nothing": "没有合适的诗句；放宽筛选条件再试",
+    "explain": "各路名次",
+}
+_ENGLISH = {
+    "sees": "sees",
+    "names": "because it names",
+    "retrieved": "retrieved",
+    "composed": "composed",
+    "nothing": "no verse fits; ask with fewer filters",
+    "explain": "ranks",
+}
+
+
+def _words() -> dict[str, str]:
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_MESSAGES") or os.environ.get("LANG") or ""
+    return _CHINESE if locale.startswith("zh") else _ENGLISH
+
+
+@app.command()
+def match(
+    photos: Annotated[list[str], typer.Argument(help="Photos, folders or globs of photos, http(s) URLs.")],
+    text: Annotated[str | None, typer.Option("--text", help="Your own words about the photo; they weigh most.")] = None,
+    top: Top = 5,
+    dynasty: Dynasty = None,
+    author: Author = None,
+    genre: Genre = None,
+    form: Form = None,
+    tag: Tag = None,
+    as_json: AsJson = False,
+    explain: Explain = False,
+    home: Home = None,
+    size: Size = None,
+) -> None:
+    """Find the verses that say a photo."""
+    from image2poem.matcher import ImageToPoem
+    from image2poem.photo import find_photos
+
+    names = [name for pattern in photos for name in ([pattern] if _is_url(pattern) else find_photos([pattern]))]
+    names = list(dict.fromkeys(names))
+    matcher = ImageToPoem(_settings(home, size))
+    filters = _filters(dynasty, author, genre, form, tag)
+    matcher.check(filters)
+    failed = 0
+    with _progress(shown=len(names) > 1) as tell:
+        for done, name in enumerate(names):
+            tell("photos", done, len(names))
+            try:
+                answer = matcher.match(name, text=text, top=top, filters=filters)
+            except Image2PoemError as error:
+                failed += 1
+                print(error, file=sys.stderr)
+                continue
+            print_json(answer) if as_json else print_matches(answer, explain=explain)
+    if failed:
+        raise typer.Exit(2)
+
+
+@app.command()
+def search(
+    description: Annotated[str, typer.Argument(help="What the verse should say, in everyday Chinese.")],
+    top: Top = 5,
+    dynasty: Dynasty = None,
+    author: Author = None,
+    genre: Genre = None,
+    form: Form = None,
+    tag: Tag = None,
+    as_json: AsJson = False,
+    explain: Explain = False,
+    home: Home = None,
+    size: Size = None,
+) -> None:
+    """Find the verses that say a sentence, without a photo."""
+    from image2poem.matcher import ImageToPoem
+
+    matcher = ImageToPoem(_settings(home, size))
+    answer = matcher.search(description, top=top, filters=_filters(dynasty, author, genre, form, tag))
+    print_json(answer) if as_json else print_matches(answer, explain=explain)
+
+
+@app.command()
+def setup(home: Home = None, size: Size = None) -> None:
+    """Make ready what is missing: the corpus, the index. Takes some minutes the first time, none after."""
+    from image2poem.matcher import ImageToPoem
+
+    settings = _settings(home, size)
+    if not settings.corpus_file.exists():
+        _build_corpus(settings, None)
+    with _progress() as tell:
+        ImageToPoem(settings).build_index(tell, missing_only=True)
+
+
+@app.command()
+def index(
+    home: Home = None,
+    size: Size = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Read every byte of it and say if it is whole.")] = False,
+) -> None:
+    """Build the index anew, or take up an interrupted build."""
+    from image2poem.matcher import ImageToPoem
+
+    matcher = ImageToPoem(_settings(home, size))
+    if verify:
+        matcher.verify_index()
+        print("the index is whole")
+        return
+    with _progress() as tell:
+        matcher.build_index(tell)
+
+
+@corpus_app.callback(invoke_without_command=True)
+def corpus(context: typer.Context, source: Source = None, home: Home = None) -> None:
+    """Fetch and build the corpus of poems (without a sub-command)."""
+    if context.invoked_subcommand is None:
+        _build_corpus(_settings(home, None), source)
+
+
+@corpus_app.command("stats")
+def corpus_stats(home: Home = None, as_json: AsJson = False) -> None:
+    """Say what is in the corpus, and what was damaged in its sources."""
+    from rich.console import Console
+
+    from image2poem.corpus import open_corpus, render
+
+    stats = open_corpus(_settings(home, None).corpus_file).stats
+    if as_json:
+        print(stats.to_json())
+    else:
+        Console().print(render(stats))
+
+
+def _build_corpus(settings: Settings, sources: list[str] | None) -> None:
+    from image2poem.corpus import build_corpus
+
+    with _progress() as tell:
+        build_corpus(settings, sources or ["chinese-poetry"], tell)
+
+
+def _settings(home: Path | None, size: str | None) -> Settings:
+    from image2poem.settings import load_settings
+
+    return load_settings(home=home, size=size)
+
+
+def _filters(
+    dynasty: list[str] | None,
+    author: list[str] | None,
+    genre: list[str] | None,
+    form: list[str] | None,
+    tag: list[str] | None,
+) -> Filters:
+    from image2poem.corpus import Filters
+
+    return Filters(*(tuple(names or ()) for names in (dynasty, author, genre, form, tag)))
+
+
+def _is_url(name: str) -> bool:
+    return name.startswith(("http://", "https://"))
+
+
+@contextmanager
+def _progress(shown: bool = True) -> Iterator[CorpusProgress]:
+    """A bar for each stage of long work, on standard error, gone when the work is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage)
+            bars.update(tasks[stage], completed=done, total=total or None)
+
+        yield tell
+
+
+def as_record(answer: Matches) -> dict[str, Any]:
+    """The answer as the JSON object that every door gives."""
+    return {
+        "photo": answer.photo,
+        "sight": {
+            "imagery": [{"term": i.term, "score": round(i.score, 3)} for i in answer.sight.imagery],
+            "description": answer.sight.description,
+        },
+        "matches": [
+            {
+                "verse": m.verse,
+                "title": m.title,
+                "author": m.author,
+                "dynasty": m.dynasty,
+                "genre": m.genre,
+                "score": round(m.score, 4),
+                "provenance": m.provenance.value,
+                "reasons": list(m.reasons),
+                "ranks": dict(m.ranks),
+            }
+            for m in answer
+        ],
+    }
+
+
+def print_json(answer: Matches) -> None:
+    """One line of JSON on standard output."""
+    print(json.dumps(as_record(answer), ensure_ascii=False), flush=True)
+
+
+def print_matches(answer: Matches, *, explain: bool = False) -> None:
+    """What was seen, then a line for each verse with its source, score and reasons."""
+    words = _words()
+    if answer.photo is not None:
+        seen = " · ".join(f"{i.term} {i.score:.2f}" for i in answer.sight.imagery[:8])
+        print(f"{answer.photo}\n   {words['sees']}: {seen}")
+    if not answer:
+        print(f"   {words['nothing']}")
+    for item in answer:
+        _print_match(item, words, explain)
+    print(flush=True)
+
+
+def _print_match(item: Match, words: dict[str, str], explain: bool) -> None:
+    source = f"{item.author}《{item.title}》 {item.dynasty} · {item.genre}" if item.author else ""
+    print(f"{item.verse}  {source}  {item.score:.2f}  [{words[item.provenance.value]}]")
+    notes = []
+    if item.reasons:
+        notes.append(f"{words['names']}: {', '.join(item.reasons)}")
+    if explain:
+        notes.append(f"{words['explain']}: " + ", ".join(f"{route} {rank}" for route, rank in item.ranks.items()))
+    if notes:
+        print("   " + "       ".join(notes))
+
+
+def main() -> None:
+    """Entry point: people's errors are one sentence on standard error and exit code 2; Ctrl-C is 130."""
+    try:
+        app()
+    except Image2PoemError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; what was done is kept, run the same command to go on", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe went away
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

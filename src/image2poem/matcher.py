@@ -1,0 +1,190 @@
+"""ImageToPoem: the way of a photo through the house, from top to bottom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from image2poem import index
+from image2poem.corpus import Corpus, Facets, Filters, Progress, mask, open_corpus
+from image2poem.corpus.convert import simplify_verse
+from image2poem.encoders import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
+from image2poem.errors import IndexFileError
+from image2poem.model import Imagery, Match, Matches, Provenance, Sight
+from image2poem.photo import load_photo
+from image2poem.retrieval import diversity, fusion, naming, routes
+from image2poem.settings import Settings, load_settings
+from image2poem.sight import Seer
+from image2poem.sight.builtin import BuiltinSeer
+from image2poem.sight.lexicon import Lexicon, load_lexicon
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+SIDE = 640  # pixels on a photo's longer side that sight has use for
+
+
+class ImageToPoem:
+    """Finds the lines of verse that say a photo. Models and index are opened once, when first needed."""
+
+    def __init__(self, settings: Settings | None = None, **overrides: object) -> None:
+        """Use these settings, or the default ones with some of them changed: `ImageToPoem(home="/data")`."""
+        self.settings = settings or load_settings(**overrides)
+
+    def match(
+        self,
+        photo: str | Path | bytes | Image,
+        text: str | None = None,
+        top: int = 5,
+        filters: Filters | None = None,
+    ) -> Matches:
+        """The verses that say a photo, best first.
+
+        Args:
+            photo: a path, the bytes of a file, a PIL image or an http(s) URL.
+            text: the person's own words about it, which weigh most.
+            top: how many verses.
+            filters: dynasty, author, genre, form, tag.
+
+        Raises:
+            Image2PoemError: the photo can't be read, a filter names nobody, or corpus, index or models aren't there.
+        """
+        picture = load_photo(photo, self.settings, max_side=SIDE)
+        return self._answer(self.seer.see(picture), text, top, filters, photo=picture.name)
+
+    def search(self, text: str, top: int = 5, filters: Filters | None = None) -> Matches:
+        """The verses that say a sentence; as `match`, without a photo."""
+        return self._answer(Sight(None, (), ""), text, top, filters, photo=None)
+
+    def _answer(self, sight: Sight, text: str | None, top: int, filters: Filters | None, photo: str | None) -> Matches:
+        words = simplify_verse([text.strip()])[0] if text else ""
+        sight = self._with_words(sight, words)
+        allowed = mask(self.facets, filters) if filters else None
+        found = routes.find(self.library, sight, words, allowed)
+        fused = fusion.fuse(found, self.weights, self.facets.fame)
+        chosen = diversity.choose(fused, top, self.facets.poem, self.library.naming, self.weights.repetition)
+        return Matches(photo, sight, self._matches(chosen, sight, fused))
+
+    def _with_words(self, sight: Sight, words: str) -> Sight:
+        """What the person says they see is there."""
+        said = tuple(Imagery(term, 1.0) for term in self.lexicon.mentioned(words)) if words else ()
+        names = {item.term for item in said}
+        seen = tuple(item for item in sight.imagery if item.term not in names)
+        description = "。".join(part.rstrip("。") for part in (words, sight.description) if part)
+        return replace(sight, imagery=said + seen, description=description)
+
+    def _matches(self, chosen: list[tuple[int, float]], sight: Sight, fused: fusion.Fused) -> tuple[Match, ...]:
+        verses = self.corpus.verses([verse for verse, _ in chosen])
+        terms = [term.term for term in self.lexicon.terms]
+        matches = []
+        for verse, (number, score) in zip(verses, chosen, strict=True):
+            named = {terms[i] for i in self.library.naming.of(number)}
+            matches.append(
+                Match(
+                    verse=verse.text,
+                    title=verse.title,
+                    author=verse.author,
+                    dynasty=verse.dynasty,
+                    genre=verse.genre,
+                    score=score,
+                    provenance=Provenance.RETRIEVED,
+                    reasons=tuple(item.term for item in sight.imagery if item.term in named),
+                    poem_id=verse.poem_id,
+                    verse_id=number,
+                    ranks={route: ranks[number] for route, ranks in fused.ranks.items() if number in ranks},
+                )
+            )
+        return tuple(matches)
+
+    def check(self, filters: Filters) -> None:
+        """Raise FilterError if a filter names a dynasty, author, genre, form or tag that no verse has."""
+        if filters:
+            mask(self.facets, filters)
+
+    # What is opened once.
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """The poems and verses."""
+        return open_corpus(self.settings.corpus_file)
+
+    @cached_property
+    def text_encoder(self) -> TextEncoder:
+        """Descriptions and verses to vectors."""
+        return load_text_encoder(self.settings.text_encoder, self.settings.threads)
+
+    @cached_property
+    def image_encoder(self) -> ImageEncoder:
+        """Photos to vectors in the same space."""
+        return load_image_encoder(self.settings.image_encoder, self.settings.threads)
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """The imagery that verse names and photos show."""
+        return load_lexicon()
+
+    @cached_property
+    def seer(self) -> Seer:
+        """Says what a photo shows."""
+        return BuiltinSeer(self.image_encoder, self.lexicon)
+
+    @cached_property
+    def weights(self) -> fusion.Weights:
+        """How much each route counts."""
+        return fusion.load_weights()
+
+    @cached_property
+    def facets(self) -> Facets:
+        """Dynasty, author and so on of every verse that has a vector."""
+        return self.corpus.facets(self._count)
+
+    @cached_property
+    def library(self) -> routes.Library:
+        """What the routes search."""
+        opened = index.open_index(self._folder, self.text_encoder.model_id, self.corpus.corpus_id, self._count)
+        names = naming.read_naming(naming.naming_file(self._folder, self.lexicon, opened.manifest.build), self._count)
+        return routes.Library(opened, names, self.lexicon, self.text_encoder)
+
+    @property
+    def _count(self) -> int:
+        return self.corpus.select_count if self.settings.size == "select" else len(self.corpus)
+
+    @property
+    def _folder(self) -> Path:
+        return index.index_folder(self.settings.index_dir, self.text_encoder.model_id, self.settings.size)
+
+    # What is built once.
+
+    def build_index(self, progress: Progress, missing_only: bool = False) -> None:
+        """Encode the verses and write the index; an interrupted build is taken up.
+
+        Args:
+            progress: told the stage, what is done and the total.
+            missing_only: leave an index alone that opens.
+
+        Raises:
+            Image2PoemError: there is no corpus, the disk is full, or somebody else is building.
+        """
+        if missing_only:
+            try:
+                _ = self.library
+            except IndexFileError:
+                pass
+            else:
+                return
+        manifest = index.build_index(
+            self.corpus,
+            self._count,
+            self.text_encoder,
+            self._folder,
+            lambda done, total: progress("encoding verses", done, total),
+        )
+        path = naming.naming_file(self._folder, self.lexicon, manifest.build)
+        naming.write_naming(path, naming.name_verses(self.lexicon, self.corpus.texts(0, self._count)))
+
+    def verify_index(self) -> None:
+        """Read every byte of the index and raise IndexFileError if one is wrong."""
+        index.verify(self._folder)
+        _ = self.library

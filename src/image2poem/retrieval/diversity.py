@@ -1,0 +1,47 @@
+"""A little diversity: not five lines of one poem, not five moons where the photo shows a moon and a boat."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image2poem.retrieval.fusion import Fused
+from image2poem.retrieval.naming import Naming
+
+_CONSIDERED = 100  # verses from the top of the list
+
+
+def choose(
+    fused: Fused, top: int, poem: NDArray[np.int32], naming: Naming, repetition: float
+) -> list[tuple[int, float]]:
+    """The best verses to show together: (verse id, its fused score), best first.
+
+    Greedy: each next verse is the one with the highest score after it lost `repetition` times the likeness (Jaccard)
+    of what it names to what one verse above it names. A poem gives one verse, as long as others are left.
+
+    Args:
+        fused: all candidates.
+        top: how many to choose.
+        poem: int32[n], the poem of every verse.
+        naming: what the verses name.
+        repetition: 0..1.
+    """
+    left = list(zip(fused.ids.tolist(), fused.scores.tolist(), strict=True))[: max(_CONSIDERED, 4 * top)]
+    named = {verse: set(naming.of(verse).tolist()) for verse, _ in left}
+    chosen: list[tuple[int, float]] = []
+    while left and len(chosen) < top:
+        poems = {poem[verse] for verse, _ in chosen}
+        fresh = [item for item in left if poem[item[0]] not in poems] or left
+
+        def worth(item: tuple[int, float]) -> float:
+            likeness = max((_jaccard(named[item[0]], named[other]) for other, _ in chosen), default=0.0)
+            return item[1] * (1 - repetition * likeness)
+
+        best = max(fresh, key=worth)
+        chosen.append(best)
+        left.remove(best)
+    return chosen
+
+
+def _jaccard(a: set[int], b: set[int]) -> float:
+    return len(a & b) / len(a | b) if a | b else 1.0

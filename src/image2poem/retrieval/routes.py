@@ -1,0 +1,103 @@
+"""The routes: each turns one thing that is known about the photo into a ranked list of verses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from image2poem.encoders import TextEncoder
+from image2poem.index import Index
+from image2poem.index.lexical import tokens
+from image2poem.index.rank import best
+from image2poem.model import Sight
+from image2poem.retrieval.naming import Naming
+from image2poem.sight.lexicon import Lexicon
+
+DEPTH = 300  # verses a route may propose
+Mask = NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What a route found, best first."""
+
+    ids: NDArray[np.int64]
+    scores: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What the routes search: the index, what its verses name, and the words for what is seen."""
+
+    index: Index
+    naming: Naming
+    lexicon: Lexicon
+    encoder: TextEncoder
+
+
+def cross_modal(library: Library, sight: Sight, mask: Mask) -> Ranked:
+    """Image vector against verse vectors, with no words between them."""
+    assert sight.vector is not None
+    return _dense(library, sight.vector[None], mask)
+
+
+def vernacular(library: Library, description: str, mask: Mask) -> Ranked:
+    """A description in everyday Chinese against verse vectors."""
+    return _dense(library, library.encoder.encode_query([description]), mask)
+
+
+def lexical(library: Library, weights: Mapping[str, float], mask: Mask) -> Ranked:
+    """Characters and words, each with its weight, by BM25."""
+    return Ranked(*library.index.lexical.search(weights, DEPTH, mask))
+
+
+def imagery(library: Library, chances: NDArray[np.float32], mask: Mask) -> Ranked:
+    """What is seen against what the verse names (`Naming.agreement`); between equals, the better-known verse."""
+    scores = library.naming.agreement(chances)
+    if mask is not None:
+        scores[~mask] = 0
+    hit = np.flatnonzero(scores > 0)
+    return Ranked(*best(scores[hit], DEPTH, hit))
+
+
+def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ranked]:
+    """Every route that has something to go by.
+
+    Args:
+        library: what to search.
+        sight: what was seen; without a photo it has no vector.
+        words: the person's own words, simplified; empty if they gave none.
+        mask: bool[n], True where a verse may be found.
+    """
+    found: dict[str, Ranked] = {}
+    if sight.vector is not None:
+        found["cross_modal"] = cross_modal(library, sight, mask)
+    if sight.imagery:
+        chances = np.zeros(len(library.lexicon.terms), np.float32)
+        for item in sight.imagery:
+            chances[library.lexicon.number[item.term]] = item.score
+        found["imagery"] = imagery(library, chances, mask)
+        found["lexical"] = lexical(library, imagery_words(library.lexicon, sight), mask)
+    if sight.vector is not None and sight.description:
+        found["vernacular"] = vernacular(library, sight.description, mask)
+    if words:
+        found["words"] = vernacular(library, words, mask)
+        found["words_lexical"] = lexical(library, tokens(words), mask)
+    return found
+
+
+def imagery_words(lexicon: Lexicon, sight: Sight) -> dict[str, float]:
+    """The words by which verse names what is seen, weighted by how surely it is seen."""
+    weights: dict[str, float] = {}
+    for item in sight.imagery:
+        for word in lexicon.terms[lexicon.number[item.term]].words:
+            weights[word] = max(weights.get(word, 0.0), item.score)
+    return weights
+
+
+def _dense(library: Library, queries: NDArray[np.float32], mask: Mask) -> Ranked:
+    ids, scores = library.index.dense.search(queries, DEPTH, mask)
+    return Ranked(ids[0], scores[0])
