@@ -51,7 +51,7 @@ def open_session(path: Path, threads: int) -> InferenceSession:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads  # 0: ONNX Runtime takes the cores there are
-        threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else threads
+    options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own exceptions share no base but this
