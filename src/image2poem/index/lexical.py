@@ -102,7 +102,7 @@ class LexicalIndex:
 
 def lexical_arrays(blocks: Iterable[list[str]]) -> dict[str, NDArray[np.generic]]:
     """The arrays of a LexicalIndex over verses that arrive in blocks, in the order of their ids: file name -> array."""
-    import bm25s  # type: ignore[import-untyped]  # only here: 0.1 s to import, and a search has no need of it
+    import bm25s  # only here: 0.1 s to import, and a search has no need of it
 
     codes, lengths = [], []
     for block in blocks:
