@@ -308,6 +308,21 @@ def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
     assert "chmod u+r" in refusal(path)
 
 
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may enter every folder")
+def test_a_folder_that_may_not_be_entered(tmp_path: Path) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    (folder / "photo.png").write_bytes(encoded(red_above_blue(), "PNG"))
+    folder.chmod(0)
+    try:
+        assert "permission denied" in refusal(folder / "photo.png")
+        assert find_photos([str(folder / "photo.png")]) == [folder / "photo.png"]
+        with pytest.raises(PhotoError, match="permission denied"):
+            find_photos([str(folder)])
+    finally:
+        folder.chmod(0o700)
+
+
 def test_permission_is_named_whoever_runs_the_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def closed(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import http.client
 import io
 import math
 import os
 import re
 import threading
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -155,7 +152,7 @@ def _read_file(path: Path, settings: Settings) -> bytes:
     except IsADirectoryError:
         raise PhotoError(f"'{path}' is a folder; name a photo in it, or match the whole folder") from None
     except PermissionError:
-        if path.is_dir():  # how Windows says it
+        if os.path.isdir(path):  # noqa: PTH112 - how Windows says it; Path.is_dir may raise the same again
             raise PhotoError(f"'{path}' is a folder; name a photo in it, or match the whole folder") from None
         raise PhotoError(f"'{path}' can't be read (permission denied); allow it with: chmod u+r '{path}'") from None
     except (OSError, ValueError, RuntimeError) as error:  # too long a name, a zero byte in it, no such ~user, ...
@@ -173,13 +170,29 @@ def _check_bytes(name: str, size: int, settings: Settings) -> None:
 
 
 def _download(url: str, settings: Settings) -> bytes:
+    import http.client  # here, because a photo from the disk shall not wait 40 ms for them
+    import urllib.error
+    import urllib.request
+
     scheme = url.split("://", 1)[0].lower()
     if scheme not in ("http", "https"):
         raise PhotoError(f"'{url}' begins with {scheme}://, but only http:// and https:// work; save the photo first")
+    # Without urllib's handlers of ftp:// and file://, a redirect leads to neither.
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler,
+        urllib.request.UnknownHandler,
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.HTTPRedirectHandler,
+        urllib.request.HTTPErrorProcessor,
+    ):
+        opener.add_handler(handler())
     deadline = time.monotonic() + settings.timeout
     try:
         request = urllib.request.Request(_ascii_url(url), headers={"User-Agent": "image2poem", "Accept": "image/*"})
-        with _opener().open(request, timeout=settings.timeout) as response:
+        with opener.open(request, timeout=settings.timeout) as response:
             _check_type(url, response.headers)
             size = response.headers.get("Content-Length", "")
             expected = int(size) if size.isdecimal() else None
@@ -203,22 +216,6 @@ def _download(url: str, settings: Settings) -> bytes:
     if expected is not None and len(data) < expected:
         raise PhotoError(f"'{url}' broke off after {len(data):,} of {expected:,} bytes; try again")
     return bytes(data)
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    """http and https only: a redirect leads neither to ftp:// nor to a file of this machine."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.UnknownHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPRedirectHandler,
-        urllib.request.HTTPErrorProcessor,
-    ):
-        opener.add_handler(handler())
-    return opener
 
 
 def _ascii_url(url: str) -> str:
