@@ -31,7 +31,6 @@ from image2poem.sight.lexicon import Lexicon, load_lexicon
 
 PHRASINGS = ("{}", "一张{}的照片", "照片里有{}", "{}的风景", "眼前是{}", "远处的{}", "美丽的{}", "{}，风光")
 ABSENT = 0.05  # weight of what a caption doesn't mention, against what it does
-ALIASES = {}
 
 
 class Head(nn.Module):
@@ -104,12 +103,12 @@ def main() -> None:
         return np.stack([encoded[t] for t in texts])
 
     tagged = {(r["set"], r["file"]): r for r in map(json.loads, args.tags.read_text("utf-8").splitlines())}
-    photos, features = [], []
+    photos = []
     for path in sorted(p for folder in args.photos for p in folder.glob("*.jsonl")):
         rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
         table = np.load(args.features / f"{path.stem}.npy")
         for row, views in zip(rows, table, strict=True):
-            captions = [*row["captions_zh"], *row.get("captions_zh_mt", [])]
+            captions = [*row["captions_zh"], *row.get("captions_zh_mt", [])[:2]]
             if not captions:
                 continue
             labels = row.get("labels", [])
@@ -161,7 +160,6 @@ def main() -> None:
     steps = args.epochs * len(train) // args.batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=steps)
     known_t, sure_t, coverage_t = torch.from_numpy(known), torch.from_numpy(sure), torch.from_numpy(coverage)
-    positives = known.sum(0) + 1
     for step in range(steps):
         rows = draw.choice(len(train), args.batch, replace=False, p=share)
         view = draw.integers(views.shape[1], size=len(rows))

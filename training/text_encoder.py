@@ -205,12 +205,8 @@ def main() -> None:
     target = torch.from_numpy(teacher_vectors(texts, model, args.work / "teacher.npy"))
     student = bert(model, LAYERS, vocabulary.initial_embeddings(model, kept, added, verses))
     del model
-    ids = {
-        t: i
-        for t, i in zip(
-            dict.fromkeys(texts + pairs), tokens(tokenizer, list(dict.fromkeys(texts + pairs))), strict=True
-        )
-    }
+    unique = list(dict.fromkeys(texts + pairs))
+    ids = dict(zip(unique, tokens(tokenizer, unique), strict=True))
     dev_queries = [ids[r["query"]] for r in dev]
     dev_verses = [ids[v] for v in dict.fromkeys(v for r in dev for v in [r["verse"], *r["neg"]])]
 

@@ -89,8 +89,7 @@ def match(
     from image2poem.matcher import ImageToPoem
     from image2poem.photo import find_photos
 
-    names = [name for pattern in photos for name in ([pattern] if _is_url(pattern) else find_photos([pattern]))]
-    names = list(dict.fromkeys(names))
+    names = find_photos(photos)
     matcher = ImageToPoem(_settings(home, size))
     filters = _filters(dynasty, author, genre, form, tag)
     matcher.check(filters)
@@ -205,10 +204,6 @@ def _filters(
     from image2poem.corpus import Filters
 
     return Filters(*(tuple(names or ()) for names in (dynasty, author, genre, form, tag)))
-
-
-def _is_url(name: str) -> bool:
-    return name.startswith(("http://", "https://"))
 
 
 @contextmanager

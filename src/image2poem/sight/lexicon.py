@@ -6,8 +6,7 @@ It stands between sight and verse: a photo shows terms with a probability each, 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -55,28 +54,21 @@ class Lexicon:
 
     def find(self, verse: str) -> list[int]:
         """Numbers of the terms that a verse names, rising, implied ones included."""
-        pattern, owners = self._verse_words
-        found: set[int] = set()
-        for word in pattern.findall(verse):
-            found.update(owners[word])
-        return sorted(found)
+        return sorted(self._verse_words.terms(verse))
 
     def mentioned(self, text: str) -> tuple[str, ...]:
         """Terms that everyday language mentions: by their name, a word of verse, or what one says of a photo."""
-        pattern, owners = self._spoken_words
-        found = {i for word in pattern.findall(text) for i in owners[word]}
-        return tuple(self.terms[i].term for i in sorted(found))
+        return tuple(self.terms[i].term for i in sorted(self._spoken_words.terms(text)))
 
     @cached_property
-    def _verse_words(self) -> tuple[re.Pattern[str], dict[str, frozenset[int]]]:
+    def _verse_words(self) -> _Words:
         return self._search(lambda term: term.words)
 
     @cached_property
-    def _spoken_words(self) -> tuple[re.Pattern[str], dict[str, frozenset[int]]]:
+    def _spoken_words(self) -> _Words:
         return self._search(lambda term: (term.term, *term.words, *term.spoken, *term.phrases))
 
-    def _search(self, words_of: Callable[[Term], Iterable[str]]) -> tuple[re.Pattern[str], dict[str, frozenset[int]]]:
-        """A pattern that finds words, longest first, and the terms that each word stands for."""
+    def _search(self, words_of: Callable[[Term], Iterable[str]]) -> _Words:
         owners: dict[str, set[int]] = {}
         blocked: dict[str, set[int]] = {}
         for i, term in enumerate(self.terms):
@@ -84,19 +76,40 @@ class Lexicon:
                 owners.setdefault(word, set()).update((i, *(self.number[t] for t in term.implies)))
             for word in term.blocked:
                 blocked.setdefault(word, set()).add(i)
-        words = _pattern(owners)
-        # a blocked string is found first, and stands for what else is in it: 江山 blocks 江 and is still 山
-        inside = {
-            string: {t for word in words.findall(string) for t in owners[word]} - terms
-            for string, terms in blocked.items()
-        }
-        both = {**inside, **owners}
-        return _pattern(both), {word: frozenset(terms) for word, terms in both.items()}
+        words = _Words(owners)
+        # a blocked string stands for what else is in it: 江山 blocks 江 and is still 山
+        for string in sorted(blocked.keys() - owners.keys(), key=len):
+            words.add(string, words.terms(string) - blocked[string])
+        return words
 
 
-def _pattern(words: Iterable[str]) -> re.Pattern[str]:
-    longest_first = sorted(set(words), key=lambda word: (-len(word), word))
-    return re.compile("|".join(map(re.escape, longest_first)))
+class _Words:
+    """Words to look for in text, each standing for some terms; from left to right the longest word wins."""
+
+    def __init__(self, terms_of: Mapping[str, Iterable[int]]) -> None:
+        self._terms_of: dict[str, frozenset[int]] = {}
+        self._lengths: dict[str, tuple[int, ...]] = {}  # first character -> lengths of its words, longest first
+        for word, terms in terms_of.items():
+            self.add(word, terms)
+
+    def add(self, word: str, terms: Iterable[int]) -> None:
+        self._terms_of[word] = frozenset(terms)
+        lengths = {*self._lengths.get(word[0], ()), len(word)}
+        self._lengths[word[0]] = tuple(sorted(lengths, reverse=True))
+
+    def terms(self, text: str) -> set[int]:
+        found: set[int] = set()
+        at = 0
+        while at < len(text):
+            for length in self._lengths.get(text[at], ()):
+                terms = self._terms_of.get(text[at : at + length])
+                if terms is not None:
+                    found |= terms
+                    at += length
+                    break
+            else:
+                at += 1
+        return found
 
 
 @lru_cache
