@@ -27,7 +27,8 @@ format: .venv/ready-to-test
 	$(BIN)/ruff format .
 
 bench: .venv-train/ready
-	$(TRAIN_BIN)/python -m evaluation.bench
+	@$(TRAIN_BIN)/image2poem setup
+	@$(TRAIN_BIN)/python -m evaluation.speed
 
 train-test: .venv-train/ready
 	$(TRAIN_BIN)/python -m pytest training
