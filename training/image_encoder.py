@@ -51,13 +51,22 @@ class Head(nn.Module):
 
 
 class Imagery(nn.Module):
-    """How sure we are to see each term: float32[n, d] -> logits float32[n, t]."""
+    """How sure we are to see each term: float32[n, d] -> logits float32[n, t].
+
+    A term begins where its phrases lie in the text space, without what all terms have in common, and may move from
+    there where photos say so; terms that no photo shows stay where the words put them.
+    """
 
     def __init__(self, terms: torch.Tensor) -> None:
         super().__init__()
-        self.register_buffer("terms", terms)
-        self.scale = nn.Parameter(torch.tensor(10.0))
+        self.register_buffer("start", functional.normalize(terms - terms.mean(0), dim=-1))
+        self.moved = nn.Parameter(torch.zeros_like(terms))
+        self.scale = nn.Parameter(torch.tensor(8.0))
         self.bias = nn.Parameter(torch.full((len(terms),), -4.0))
+
+    @property
+    def terms(self) -> torch.Tensor:
+        return self.start + self.moved
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         return self.scale * vectors @ self.terms.T + self.bias
@@ -85,6 +94,8 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=768)
     parser.add_argument("--dropout", type=float, default=0.3)
     parser.add_argument("--seeing", type=float, default=1.0, help="weight of the imagery loss")
+    parser.add_argument("--tagged", type=float, default=3.0, help="how much oftener a tagged photo is drawn")
+    parser.add_argument("--classes", type=float, default=0.3, help="weight of what a photo's class says of it")
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -138,6 +149,17 @@ def main() -> None:
                 for broader in lexicon.terms[number[t]].implies:
                     known[i, number[broader]] = 1
     coverage = np.array([known[sure, i].any() for i in range(len(lexicon.terms))])  # terms that taggers used
+    # a class is known by its tagged photos: how many show a term is the chance that another one does
+    weight = np.where(sure[:, None] & coverage, 1.0, np.where(known > 0, 1.0, ABSENT)).astype(np.float32)
+    by_class: dict[str, list[int]] = {}
+    for i, p in enumerate(train):
+        by_class.setdefault(p["class"], []).append(i)
+    for members in map(np.array, by_class.values()):
+        seen = members[sure[members]]
+        if len(seen) >= 8:
+            others = members[~sure[members]]
+            known[np.ix_(others, coverage)] = (known[seen].sum(0) + 0.1)[coverage] / (len(seen) + 0.5)
+            weight[np.ix_(others, coverage)] = args.classes
     print(f"{len(train)} photos, {sure.sum()} tagged, {coverage.sum()} terms tagged, {len(seen_dev)} tagged dev")
 
     views = torch.from_numpy(np.stack([p["views"] for p in train]))
@@ -145,21 +167,23 @@ def main() -> None:
     mean, deviation = whole.mean(0), whole.std(0) + 1e-3
     head = Head(mean, deviation, text.dimension, args.hidden, args.dropout)
     imagery = Imagery(torch.from_numpy(term_vectors(lexicon, encode)))
-    weights = [p for n, p in head.named_parameters()]
-    optimizer = torch.optim.AdamW(
-        [{"params": weights, "weight_decay": 0.1}, {"params": list(imagery.parameters()), "weight_decay": 0.0}],
-        lr=args.rate,
-    )
     temperature = nn.Parameter(torch.tensor(2.7))
-    optimizer.add_param_group({"params": [temperature], "weight_decay": 0.0})
+    optimizer = torch.optim.AdamW(
+        [
+            {"params": list(head.parameters()), "weight_decay": 0.1},
+            {"params": [imagery.scale, imagery.bias, temperature], "weight_decay": 0.0},
+            {"params": [imagery.moved], "weight_decay": 0.1},
+        ]
+    )
     classes = {c: i for i, c in enumerate(sorted({p["class"] for p in train}))}
     class_of = np.array([classes[p["class"]] for p in train])
     # balanced: a captioned photo, a tagged photo and a class each get their share of a batch
-    share = np.where(sure, 3.0, 1.0) / np.sqrt(np.bincount(class_of)[class_of])
+    share = np.where(sure, args.tagged, 1.0) / np.sqrt(np.bincount(class_of)[class_of])
     share /= share.sum()
     steps = args.epochs * len(train) // args.batch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=steps)
-    known_t, sure_t, coverage_t = torch.from_numpy(known), torch.from_numpy(sure), torch.from_numpy(coverage)
+    rates = [args.rate, 20 * args.rate, args.rate]  # the scales are few numbers, and have far to go
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps)
+    known_t, weight_t = torch.from_numpy(known), torch.from_numpy(weight)
     for step in range(steps):
         rows = draw.choice(len(train), args.batch, replace=False, p=share)
         view = draw.integers(views.shape[1], size=len(rows))
@@ -178,9 +202,8 @@ def main() -> None:
         same /= same.sum(1, keepdim=True)
         contrast = -((same * scores.log_softmax(1)).sum(1).mean() + (same * scores.T.log_softmax(1)).sum(1).mean()) / 2
         logits, truth = imagery(vectors), known_t[rows]
-        weight = torch.where(sure_t[rows][:, None] & coverage_t[None], 1.0, torch.where(truth > 0, 1.0, ABSENT))
         seeing = (
-            (functional.binary_cross_entropy_with_logits(logits, truth, reduction="none") * weight).sum()
+            (functional.binary_cross_entropy_with_logits(logits, truth, reduction="none") * weight_t[rows]).sum()
             / len(rows)
             / 8
         )
@@ -197,7 +220,7 @@ def main() -> None:
 
     head.eval()
     torch.save(
-        {"head": head.state_dict(), "imagery": imagery.state_dict(), "terms": [t.term for t in lexicon.terms]}, args.out
+        {"head": head.state_dict(), "imagery": {**imagery.state_dict(), "terms": imagery.terms.detach()}, "terms": [t.term for t in lexicon.terms]}, args.out
     )
     with torch.no_grad():
         report(head, imagery, photos, seen_dev, encode, lexicon, number, coverage)

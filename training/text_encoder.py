@@ -15,7 +15,6 @@ taken off first, since E5's vectors all point one way. The schedule is a time bu
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import time
 from pathlib import Path
@@ -28,10 +27,10 @@ from torch import nn
 from transformers import BertConfig, BertModel
 
 from training import e5, onnx_text, vocabulary
+from training.pairs import read_jsonl, read_pairs
 
 LAYERS = (0, 2, 4, 7, 9, 11)  # of the teacher's twelve
 MAX_TOKENS = 64
-DEV_POEMS = 0.05
 
 
 class Student(nn.Module):
@@ -97,31 +96,6 @@ def encode_all(model: Student, ids: list[list[int]], padding: int) -> np.ndarray
     """float32[n, 384] without gradients."""
     model.eval()
     return encode(model, ids, padding, grouped=64).numpy()
-
-
-def read_jsonl(path: Path) -> list[dict]:
-    """One object a line."""
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-def read_pairs(folder: Path) -> tuple[list[dict], list[dict]]:
-    """(train, dev) rows {"query", "verse", "neg"}: no poem and no verse stands on both sides."""
-    rows = [
-        {"query": r["vernacular"], "verse": r["verse"], "neg": [], "poem": f"{r['author']}《{r['title']}》"}
-        for r in read_jsonl(folder / "verse_vernacular_train.jsonl")
-    ]
-    rows += [
-        {"query": r["vernacular"], "verse": r["verse"], "neg": r["neg"], "poem": r["verse"]}
-        for r in read_jsonl(folder / "ccpm_train.jsonl")
-    ]
-    poems = sorted({r["poem"] for r in rows})
-    held = set(random.Random(7).sample(poems, int(DEV_POEMS * len(poems))))
-    held_verses = {r["verse"] for r in rows if r["poem"] in held}
-    dev = [r for r in rows if r["poem"] in held]
-    train = [
-        r for r in rows if r["poem"] not in held and not any(v in r["verse"] or r["verse"] in v for v in held_verses)
-    ]
-    return train, dev
 
 
 def teacher_vectors(texts: list[str], model: e5.E5, cache: Path) -> np.ndarray:
