@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 from pathlib import Path
 
@@ -88,11 +89,11 @@ def main() -> None:
     parser.add_argument("--tags", type=Path, required=True)
     parser.add_argument("--text", required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--batch", type=int, default=384)
+    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--hidden", type=int, default=768)
-    parser.add_argument("--dropout", type=float, default=0.3)
+    parser.add_argument("--hidden", type=int, default=1024)
+    parser.add_argument("--dropout", type=float, default=0.5)
     parser.add_argument("--seeing", type=float, default=1.0, help="weight of the imagery loss")
     parser.add_argument("--tagged", type=float, default=3.0, help="how much oftener a tagged photo is drawn")
     parser.add_argument("--classes", type=float, default=0.3, help="weight of what a photo's class says of it")
@@ -180,12 +181,12 @@ def main() -> None:
     # balanced: a captioned photo, a tagged photo and a class each get their share of a batch
     share = np.where(sure, args.tagged, 1.0) / np.sqrt(np.bincount(class_of)[class_of])
     share /= share.sum()
-    steps = args.epochs * len(train) // args.batch
+    steps = max(2, args.epochs * len(train) // args.batch)
     rates = [args.rate, 20 * args.rate, args.rate]  # the scales are few numbers, and have far to go
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps)
     known_t, weight_t = torch.from_numpy(known), torch.from_numpy(weight)
     for step in range(steps):
-        rows = draw.choice(len(train), args.batch, replace=False, p=share)
+        rows = draw.choice(len(train), min(args.batch, len(train)), replace=False, p=share)
         view = draw.integers(views.shape[1], size=len(rows))
         x = views[rows, view].float()
         captions = [
@@ -219,8 +220,23 @@ def main() -> None:
             )
 
     head.eval()
+    with torch.no_grad():
+        # the absence of these counted ABSENT only, so their odds came out too high by that
+        imagery.bias[~torch.from_numpy(coverage)] += math.log(ABSENT)
+        usual = head(whole[torch.from_numpy(sure)])
+        chances = imagery(usual).sigmoid()
     torch.save(
-        {"head": head.state_dict(), "imagery": {**imagery.state_dict(), "terms": imagery.terms.detach()}, "terms": [t.term for t in lexicon.terms]}, args.out
+        {
+            "head": head.state_dict(),
+            "imagery": {
+                "terms": imagery.terms.detach(),
+                "scale": imagery.scale.detach(),
+                "bias": imagery.bias.detach(),
+            },
+            "usual": {"vector": usual.mean(0), "chances": chances.mean(0)},
+            "terms": [t.term for t in lexicon.terms],
+        },
+        args.out,
     )
     with torch.no_grad():
         report(head, imagery, photos, seen_dev, encode, lexicon, number, coverage)

@@ -3,7 +3,7 @@
 usage: python -m training.image_export --head FILE.pt --text FOLDER --data src/image2poem/data --id NAME
 
 Writes data/image (tower and head as one ONNX file, weights in int8 by output channel, computed with in float32)
-and data/sight (a vector and a calibration for each term of the imagery lexicon).
+and data/sight (a vector and a calibration for each term of the imagery lexicon, and what photos usually look like).
 """
 
 from __future__ import annotations
@@ -93,12 +93,14 @@ def main() -> None:
     write_card(folder, {"id": args.id, "space": space, "dimension": out, "side": SIZE, "base": base, **about})
     folder = args.data / "sight"
     folder.mkdir(parents=True, exist_ok=True)
-    imagery = saved["imagery"]
+    imagery, usual = saved["imagery"], saved["usual"]
     np.savez(
         folder / "imagery.npz",
         vectors=imagery["terms"].numpy().astype(np.float16),
         scale=imagery["scale"].numpy(),
         bias=imagery["bias"].numpy(),
+        usual_vector=usual["vector"].numpy(),
+        usual_chances=usual["chances"].numpy(),
     )
     write_card(folder, {"id": f"{args.id}-imagery", "space": space, "terms": saved["terms"], **about})
 

@@ -17,7 +17,7 @@ from image2poem.photo import load_photo
 from image2poem.retrieval import diversity, fusion, naming, routes
 from image2poem.settings import Settings, load_settings
 from image2poem.sight import Seer
-from image2poem.sight.builtin import BuiltinSeer
+from image2poem.sight.builtin import BuiltinSeer, ImageryTable, load_imagery
 from image2poem.sight.lexicon import Lexicon, load_lexicon
 
 if TYPE_CHECKING:
@@ -128,7 +128,12 @@ class ImageToPoem:
     @cached_property
     def seer(self) -> Seer:
         """Says what a photo shows."""
-        return BuiltinSeer(self.image_encoder, self.lexicon)
+        return BuiltinSeer(self.image_encoder, self.imagery, self.lexicon)
+
+    @cached_property
+    def imagery(self) -> ImageryTable:
+        """What the terms of the lexicon look like."""
+        return load_imagery(self.text_encoder.model_id, self.lexicon)
 
     @cached_property
     def weights(self) -> fusion.Weights:
@@ -145,7 +150,14 @@ class ImageToPoem:
         """What the routes search."""
         opened = index.open_index(self._folder, self.text_encoder.model_id, self.corpus.corpus_id, self._count)
         names = naming.read_naming(naming.naming_file(self._folder, self.lexicon, opened.manifest.build), self._count)
-        return routes.Library(opened, names, self.lexicon, self.text_encoder)
+        return routes.Library(
+            opened,
+            names,
+            self.lexicon,
+            self.text_encoder,
+            self.imagery.usual_vector,
+            names.agreement(self.imagery.usual_chances),
+        )
 
     @property
     def _count(self) -> int:

@@ -16,7 +16,8 @@ from image2poem.model import Sight
 from image2poem.retrieval.naming import Naming
 from image2poem.sight.lexicon import Lexicon
 
-DEPTH = 300  # verses a route may propose
+DEPTH = 1000  # verses a route may propose
+COMMON = 0.5  # how much of what any photo has in common is taken off; half was best on the bench
 Mask = NDArray[np.bool_] | None
 
 
@@ -36,12 +37,17 @@ class Library:
     naming: Naming
     lexicon: Lexicon
     encoder: TextEncoder
+    usual_vector: NDArray[np.float32]  # [d], what photos look like in general
+    usual: NDArray[np.float32]  # [n], how well each verse agrees with photos in general
 
 
 def cross_modal(library: Library, sight: Sight, mask: Mask) -> Ranked:
-    """Image vector against verse vectors, with no words between them."""
+    """Image vector against verse vectors, with no words between them.
+
+    What photos have in common is taken off first: else the verses that are a little like any photo come up for all.
+    """
     assert sight.vector is not None
-    return _dense(library, sight.vector[None], mask)
+    return _dense(library, (sight.vector - COMMON * library.usual_vector)[None], mask)
 
 
 def vernacular(library: Library, description: str, mask: Mask) -> Ranked:
@@ -55,8 +61,11 @@ def lexical(library: Library, weights: Mapping[str, float], mask: Mask) -> Ranke
 
 
 def imagery(library: Library, chances: NDArray[np.float32], mask: Mask) -> Ranked:
-    """What is seen against what the verse names (`Naming.agreement`); between equals, the better-known verse."""
-    scores = library.naming.agreement(chances)
+    """What is seen against what the verse names (`Naming.agreement`); between equals, the better-known verse.
+
+    Here too, what a verse owes to naming what is in many photos is taken off.
+    """
+    scores = library.naming.agreement(chances) - COMMON * library.usual
     if mask is not None:
         scores[~mask] = 0
     hit = np.flatnonzero(scores > 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,29 +18,52 @@ SEEN = 0.12  # a chance under this isn't worth a word
 MOST = 12  # terms told at most
 
 
+@dataclass(frozen=True)
+class ImageryTable:
+    """What each term of the lexicon looks like in the space of the image encoder, and what photos usually show."""
+
+    vectors: NDArray[np.float32]  # [t, d]
+    scale: float
+    bias: NDArray[np.float32]  # [t]
+    usual_vector: NDArray[np.float32]  # [d], the mean of many photos
+    usual_chances: NDArray[np.float32]  # [t], how often each term is seen in photos
+
+    def chances(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A photo's vector -> the chance of each term to be in it, float32[t]."""
+        logits = self.scale * (self.vectors @ vector) + self.bias
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
+
+
+def load_imagery(space: str, lexicon: Lexicon, folder: Path = DATA / "sight") -> ImageryTable:
+    """The imagery table that the package ships, or another.
+
+    Args:
+        space: the vector space it must belong to.
+        lexicon: the lexicon whose terms it must know.
+        folder: where it lies, with its card.
+
+    Raises:
+        ModelError: it is missing or damaged, or was made for another model or lexicon.
+    """
+    card = read_card(folder)
+    if card["space"] != space or card["terms"] != [term.term for term in lexicon.terms]:
+        raise ModelError(f"the imagery in {folder} belongs to another model or lexicon; install image2poem again")
+    with np.load(folder / "imagery.npz") as table:
+        rows = {name: table[name].astype(np.float32) for name in table.files}
+    return ImageryTable(**{**rows, "scale": float(rows["scale"])})
+
+
 class BuiltinSeer:
-    """Sees with an image encoder and knows what each term of the lexicon looks like in its space."""
+    """Sees with an image encoder, and reads the imagery off its vector."""
 
-    def __init__(self, encoder: ImageEncoder, lexicon: Lexicon, folder: Path = DATA / "sight") -> None:
-        """Open the imagery table: a vector and a calibration for each term.
-
-        Raises:
-            ModelError: the table is missing or damaged, or was made for another model or lexicon.
-        """
-        card = read_card(folder)
-        if card["space"] != encoder.space or card["terms"] != [term.term for term in lexicon.terms]:
-            raise ModelError(
-                f"the imagery table in {folder} belongs to another model or lexicon; install image2poem again"
-            )
-        with np.load(folder / "imagery.npz") as table:
-            self._vectors: NDArray[np.float32] = table["vectors"].astype(np.float32)
-            self._scale, self._bias = float(table["scale"]), table["bias"].astype(np.float32)
-        self._encoder, self._lexicon = encoder, lexicon
+    def __init__(self, encoder: ImageEncoder, table: ImageryTable, lexicon: Lexicon) -> None:
+        """See with `encoder`, whose space is that of `table`."""
+        self._encoder, self._table, self._lexicon = encoder, table, lexicon
 
     def see(self, photo: Photo) -> Sight:
         """What the photo shows."""
         vector = self._encoder.encode_image([photo.image])[0]
-        chances = 1 / (1 + np.exp(-(self._scale * self._vectors @ vector + self._bias)))
+        chances = self._table.chances(vector)
         order = [i for i in np.argsort(-chances, kind="stable")[:MOST] if chances[i] >= SEEN]
         imagery = tuple(Imagery(self._lexicon.terms[i].term, float(chances[i])) for i in order)
         return Sight(vector, imagery, describe(self._lexicon, imagery))
