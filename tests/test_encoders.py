@@ -12,7 +12,7 @@ from PIL import Image
 
 from image2poem.encoders import DATA, load_image_encoder, load_text_encoder
 from image2poem.errors import ModelError
-from image2poem.sight.builtin import BuiltinSeer
+from image2poem.sight.builtin import load_imagery
 from image2poem.sight.lexicon import load_lexicon
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -39,7 +39,7 @@ def test_a_translation_is_nearest_to_its_verse() -> None:
     ]
     said = [
         "一个老人独自在落雪的江上钓鱼",
-        "瀑布从很高的地方直泻下来",
+        "瀑布从高处直冲下来，好像银河从天而降",
         "春天睡得很香，醒来到处是鸟叫",
         "沙漠上一缕烟直直升起，太阳落到河上",
     ]
@@ -98,7 +98,7 @@ def test_imagery_of_another_space_is_refused(tmp_path: Path) -> None:
     card = json.loads((folder / "card.json").read_text("utf-8"))
     (folder / "card.json").write_text(json.dumps(card | {"space": "another"}), "utf-8")
     with pytest.raises(ModelError, match="another model"):
-        BuiltinSeer(load_image_encoder(), load_lexicon(), folder)
+        load_imagery(load_image_encoder().space, load_lexicon(), folder)
 
 
 def test_each_shipped_model_says_what_it_is_made_of() -> None:

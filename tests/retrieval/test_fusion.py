@@ -27,7 +27,7 @@ def test_first_everywhere_is_best_and_scores_one() -> None:
 
 
 def test_two_routes_outweigh_one() -> None:
-    fused = fuse({"a": ranked(1, 2), "b": ranked(3, 2)}, PLAIN, np.zeros(4, np.float32))
+    fused = fuse({"a": ranked(1, 2, 4), "b": ranked(3, 2, 5)}, PLAIN, np.zeros(6, np.float32))
     assert fused.ids[0] == 2
 
 

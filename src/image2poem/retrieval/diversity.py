@@ -14,7 +14,7 @@ _CONSIDERED = 100  # verses from the top of the list
 def choose(
     fused: Fused, top: int, poem: NDArray[np.int32], naming: Naming, repetition: float
 ) -> list[tuple[int, float]]:
-    """The best verses to show together: (verse id, its fused score), best first.
+    """The best verses to show together: (verse id, score), best first, scores falling.
 
     Greedy: each next verse is the one with the highest score after it lost `repetition` times the likeness (Jaccard)
     of what it names to what one verse above it names. A poem gives one verse, as long as others are left.
@@ -38,8 +38,8 @@ def choose(
             return item[1] * (1 - repetition * likeness)
 
         best = max(fresh, key=worth)
-        chosen.append(best)
         left.remove(best)
+        chosen.append((best[0], min(worth(best), chosen[-1][1]) if chosen else best[1]))
     return chosen
 
 

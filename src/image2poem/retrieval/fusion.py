@@ -1,6 +1,6 @@
 """The routes' lists become one, by a convex combination of their scores with a learnt weight for each route.
 
-Each route's scores are first stretched to 0..1 over its own list (Bruch, Gai and Ingber 2023). Reciprocal-rank fusion
+Each route's scores are first stretched to one range over its own list (Bruch, Gai and Ingber 2023). Reciprocal-rank fusion
 was tried first: with it one verse was first for every photo of its kind (docs/measured.md).
 """
 
@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from image2poem.errors import ModelError
 from image2poem.retrieval.routes import Ranked
+
+LISTED = 0.05
 
 _FILE = Path(__file__).parent.parent / "data" / "fusion.json"
 
@@ -73,7 +75,8 @@ def fuse(routes: Mapping[str, Ranked], weights: Weights, fame: NDArray[np.float3
 
 
 def _stretched(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """To LISTED..1: the last of a list is still better than what isn't in it."""
     low, high = float(scores.min()), float(scores.max())
     if high <= low:
         return np.ones(len(scores))
-    return (scores.astype(np.float64) - low) / (high - low)
+    return LISTED + (1 - LISTED) * (scores.astype(np.float64) - low) / (high - low)

@@ -79,6 +79,6 @@ def read_naming(path: Path, count: int) -> Naming:
         starts = array[1 : count + 2]
         if array[0] != count or len(array) != count + 2 + starts[-1]:
             raise ValueError("its length is wrong")
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, EOFError, ValueError, IndexError) as error:
         raise IndexFileError(f"{path} is missing or damaged ({error}); {REBUILD}") from None
     return Naming(starts, array[count + 2 :].astype(np.int16))
