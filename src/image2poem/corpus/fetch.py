@@ -34,7 +34,7 @@ _MINUTES = 15 * 60
 _QUIET = 60.0  # seconds without a byte before a download is given up
 
 
-class _CannotFetch(Exception):
+class _FetchError(Exception):
     """One way of fetching failed; the next is tried."""
 
 
@@ -56,9 +56,9 @@ def _run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | 
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise _CannotFetch(str(error)) from error
+        raise _FetchError(str(error)) from error
     if done.returncode:
-        raise _CannotFetch(
+        raise _FetchError(
             (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
         )
 
@@ -67,16 +67,16 @@ def _pack(npm: Sequence[str], folder: Path, environment: Mapping[str, str] | Non
     _run([*npm, "pack", PACKAGE, "--silent"], folder, environment)
     file = folder / PACKAGE_FILE
     if not file.exists():
-        raise _CannotFetch("npm left no package")
+        raise _FetchError("npm left no package")
     if sha512_of(file) != PACKAGE_SHA512:
-        raise _CannotFetch(f"{PACKAGE_FILE} arrived with another sha512 than it was published with")
+        raise _FetchError(f"{PACKAGE_FILE} arrived with another sha512 than it was published with")
     return file
 
 
 def _by_npm(folder: Path, progress: Progress) -> Path:
     npm = shutil.which("npm")
     if not npm:
-        raise _CannotFetch("not installed")
+        raise _FetchError("not installed")
     progress("fetching chinese-poetry with npm (85 MB)", 0, 0)
     return _pack([npm], folder)
 
@@ -115,7 +115,7 @@ def _by_repository(folder: Path, progress: Progress) -> Path:
     try:
         return download(REPOSITORY, folder / REPOSITORY_FILE, progress)
     except OSError as error:
-        raise _CannotFetch(str(error)) from error
+        raise _FetchError(str(error)) from error
 
 
 _WAYS: tuple[tuple[str, Callable[[Path, Progress], Path]], ...] = (
@@ -144,7 +144,7 @@ def fetch_chinese_poetry(downloads: Path, progress: Progress = silent) -> Path:
             try:
                 file = way(folder, progress)
                 return file.replace(downloads / file.name)
-            except (_CannotFetch, OSError) as error:
+            except (_FetchError, OSError) as error:
                 failures.append(f"{name}: {str(error).strip() or type(error).__name__}")
     raise CorpusError(
         f"the poems can't be fetched ({'; '.join(failures)}); connect to a network, "
