@@ -1,7 +1,7 @@
 # Image2Poem. `make run PHOTO=path` and `make test` set up all they need in .venv, from exact versions, once.
 # Training and the bench have heavier needs, and an environment of their own: .venv-train.
 
-PHOTO ?= examples/moonlit_river.png
+PHOTO ?= examples/sunset_sea.jpg
 export PHOTO  # recipes read it from the environment, so that a name may hold spaces and quotes
 
 PYTHON ?= python3.13 python3.12 python3.11 python3 python3.14  # the first of these that runs and is new enough

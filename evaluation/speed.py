@@ -8,8 +8,8 @@ which changes nothing about speed. What would be slow in it and can't be timed h
 describes the photo, and the tokenizers; its index stays open. Its 1.5 GB go to a temporary folder (TMPDIR).
 
 Ours is asked between its requests, so that both meet the machine in the same mood. Prints Markdown. Where other work
-keeps the cores busy, use --threads 1: threads that wait for each other then slow the reference's shape several times
-more than they slow us, and the ratio flatters us.
+keeps the cores busy, use --threads 1: threads that wait for each other then slow both sides, part by part two to ten
+times, and unevenly.
 """
 
 from __future__ import annotations

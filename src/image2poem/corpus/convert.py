@@ -40,7 +40,8 @@ _IN_VERSE: tuple[tuple[str, str], ...] = (
     (f"沈(?=[{_SHEN_BEFORE}])|(?<=[{_SHEN_AFTER}])沈", "沈"),
     ("沈", "沉"),
 )
-_IN_NAMES: tuple[tuple[str, str], ...] = (("乾", "乾"), ("徵", "徵"), ("於", "於"), *_CONTEXTS)
+_SURNAME = ("沈", "沈")  # a title names people; t2s alone would sink some of them (沈下賢 → 沉下贤)
+_IN_NAMES: tuple[tuple[str, str], ...] = (("乾", "乾"), ("徵", "徵"), ("於", "於"), _SURNAME, *_CONTEXTS)
 
 _VARIANTS = (
     "窓窗 牎窗 牕窗 窻窗 邨村 踈疏 疎疏 覩睹 煑煮 畧略 隄堤 鴈雁 猨猿 蝯猿 暎映 躭耽 鷰燕 麤粗 麄粗 楳梅 桺柳 朶朵 栢柏 "
@@ -86,7 +87,7 @@ _VERSES = (
     _lifter(_CONTEXTS + _IN_VERSE),
     [_HOLD + _ALL.index(rule) for rule in _CONTEXTS + _IN_VERSE],
 )
-_TITLES = (_lifter(_CONTEXTS), [_HOLD + _ALL.index(rule) for rule in _CONTEXTS])
+_TITLES = (_lifter((*_CONTEXTS, _SURNAME)), [_HOLD + _ALL.index(rule) for rule in (*_CONTEXTS, _SURNAME)])
 
 
 @cache
