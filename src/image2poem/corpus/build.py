@@ -227,7 +227,7 @@ def _write(path: Path, gathered: Gathered, names: Sequence[str], progress: Progr
         if drafts[p].translation
     }
     pairs = [
-        (int(number[at[p, pos]]), text, draft.source)
+        (int(number[at[p, pos]]), text, draft.translated_by)
         for p, draft in enumerate(drafts)
         for pos, text in pairs_of(draft)
         if (p, pos) in at

@@ -38,6 +38,7 @@ _ENDS = "。！？"
 _HALF_WIDTH = str.maketrans(
     {",": "，", ";": "；", ":": "：", "?": "？", "!": "！", "｡": "。", "､": "、", "﹐": "，", "﹖": "？"}
 )
+_FULL_STOP = re.compile(rf"(?<=[{HAN}])\.(?=[{HAN}\n]|$)")
 _SPACES = re.compile(r"[ \t\r\u00a0\u3000\u200b\ufeff]+")
 _UNREADABLE = re.compile(rf"[^{HAN}{LOST}，。！？；：、《》\n（）【】〖〗〔〕\[\]［］]")
 
@@ -82,7 +83,7 @@ def arias(text: str, counts: Counter[str]) -> str:
     """The sung part of a piece from a play (元曲): stage directions and the speech between them left out."""
     sung, parts = True, []
     for part in _DIRECTION.split(text):
-        if part[:1] in "（(<" and part[-1:] in "）)>":
+        if part and part[0] in "（(<" and part[-1] in "）)>":
             counts["stage direction"] += 1
             if _SINGS.search(part):
                 sung = True
@@ -104,7 +105,8 @@ def clean(text: str, genre: str, counts: Counter[str], described: Mapping[str, s
         counts: rule → how often it was applied; added to.
         described: "{山/淪}" → the one character meant, where the source says it.
     """
-    if not _ODD.search(text):
+    halved = genre == "曲" and _BROKEN.search(text)
+    if not halved and not _ODD.search(text):
         return _tidy(text) if _PILE.search(text) or _LEADING.search(text) else text
 
     def drop(name: str, pattern: re.Pattern[str], text: str, by: str = "") -> str:
@@ -122,7 +124,7 @@ def clean(text: str, genre: str, counts: Counter[str], described: Mapping[str, s
             return known or LOST
 
         text = _DESCRIBED.sub(character, text)
-    text = _SPACES.sub("", text).translate(_HALF_WIDTH)
+    text = _FULL_STOP.sub("。", _SPACES.sub("", text).translate(_HALF_WIDTH))
     if genre == "曲":
         text = arias(text, counts)
         text = drop("character typed in halves", _BROKEN, text, LOST)
@@ -139,6 +141,7 @@ def clean(text: str, genre: str, counts: Counter[str], described: Mapping[str, s
         for sentence in re.split(r"(?<=[。！？\n])", text):
             if _APPARATUS.search(sentence):
                 counts["editor's sentence"] += 1
+                kept.append("（" * (sentence.count("（") - sentence.count("）")))  # the note goes on behind it
             else:
                 kept.append(sentence)
         text = "".join(kept)

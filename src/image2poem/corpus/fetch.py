@@ -16,6 +16,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 
 from image2poem.corpus.progress import Progress, silent
@@ -98,17 +99,20 @@ def download(url: str, target: Path, progress: Progress = silent) -> Path:
     Raises:
         OSError: it can't be reached, or ends early; no file is left.
     """
-    with urllib.request.urlopen(url, timeout=_QUIET) as response, target.open("wb") as file:
-        total = int(response.headers.get("Content-Length") or 0)
-        done = 0
-        while block := response.read(1 << 20):
-            file.write(block)
-            done += len(block)
-            progress(f"fetching {target.name}", done, total)
-    if total and done != total:
-        target.unlink()
-        raise OSError(f"{done} of {total} bytes arrived")
-    return target
+    try:
+        with urllib.request.urlopen(url, timeout=_QUIET) as response, target.open("wb") as file:
+            total = int(response.headers.get("Content-Length") or 0)
+            done = 0
+            while block := response.read(1 << 20):
+                file.write(block)
+                done += len(block)
+                progress(f"fetching {target.name}", done, total)
+        if total and done != total:
+            raise OSError(f"{done} of {total} bytes arrived")
+        return target
+    except (OSError, HTTPException) as error:  # a chunked answer that ends early is no OSError
+        target.unlink(missing_ok=True)
+        raise OSError(str(error)) from error
 
 
 def _by_repository(folder: Path, progress: Progress) -> Path:

@@ -19,6 +19,12 @@ from image2poem.errors import CorpusError
 _FORMAT = '{"title": ..., "author": ..., "content": "床前明月光，疑是地上霜。"}'
 
 
+def _tags(given: Any) -> tuple[str, ...]:
+    """A list of tags, or one tag alone."""
+    tags = given if isinstance(given, list) else [given]
+    return tuple(dict.fromkeys(str(tag).strip() for tag in tags if tag and str(tag).strip()))
+
+
 def _work(record: dict[str, Any], source: str) -> Work:
     return Work(
         title=str(record.get("title") or ""),
@@ -28,7 +34,7 @@ def _work(record: dict[str, Any], source: str) -> Work:
         lines=lines(record.get("content") or record.get("lines")),
         source=source,
         script=Script.TRADITIONAL if record.get("script") == "traditional" else Script.SIMPLIFIED,
-        tags=tuple(str(tag) for tag in record.get("tags") or ()),
+        tags=_tags(record.get("tags")),
         translation=lines(record.get("translation")),
     )
 
@@ -48,7 +54,7 @@ def read(path: Path) -> Iterator[Work]:
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise CorpusError(f"{path}, line {number}, isn't JSON ({error}); a line looks like {_FORMAT}") from None
         if not isinstance(record, dict) or not lines(record.get("content") or record.get("lines")):
             raise CorpusError(f"{path}, line {number}, has no content; a line looks like {_FORMAT}")

@@ -12,7 +12,7 @@ from image2poem.corpus.clean import clean
 from image2poem.corpus.convert import fold, simplify_names, simplify_titles, simplify_verse
 from image2poem.corpus.dynasty import dynasty_name
 from image2poem.corpus.poets import FIVE_DYNASTIES, REAL_NAMES
-from image2poem.corpus.split import Piece, piece, preface, split
+from image2poem.corpus.split import Piece, enclosed, piece, preface, split
 from image2poem.corpus.tunes import is_tune
 from image2poem.corpus.work import Script, Work
 
@@ -37,7 +37,7 @@ class Draft:
     source: str
     tags: list[str]
     translation: tuple[str, ...]
-    lines: int
+    translated_by: str  # the source that the translation is from
     hits: float
     noted: bool
     others: list[str] = field(default_factory=list)  # sources that have the same poem
@@ -85,7 +85,7 @@ def _draft(work: Work, title: str, author: str, text: str, gathered: Gathered, d
     if dynasty in ("唐", "宋") and author in FIVE_DYNASTIES:
         dynasty = "五代"
     sentences = split(clean(text, work.genre, counts, described))
-    pieces = [piece(sentence) for sentence in sentences]
+    pieces = enclosed([piece(sentence) for sentence in sentences])
     genre = work.genre
     if genre == "诗" and is_tune(title) and any(p.form == "杂言" for p in pieces):
         genre = "词"
@@ -106,7 +106,7 @@ def _draft(work: Work, title: str, author: str, text: str, gathered: Gathered, d
         source=work.source,
         tags=list(work.tags),
         translation=work.translation,
-        lines=len(work.lines),
+        translated_by=work.source,
         hits=work.hits,
         noted=work.noted,
     )
@@ -126,7 +126,7 @@ def _merge(old: Draft, new: Draft) -> None:
     old.hits = max(old.hits, new.hits)
     old.noted = old.noted or new.noted
     if new.translation and not old.translation:
-        old.translation, old.lines = new.translation, new.lines
+        old.translation, old.translated_by = new.translation, new.translated_by
     if len(new.title) > len(old.title) and new.title.startswith(old.title) and new.genre == old.genre == "词":
         old.title = new.title  # 菩萨蛮 → 菩萨蛮 其一
     if old.genre == "诗" and new.genre == "词":

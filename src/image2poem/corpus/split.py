@@ -121,6 +121,15 @@ def piece(sentence: str) -> Piece:
     return Piece(sentence, halves, form_of(halves), sound)
 
 
+def enclosed(pieces: list[Piece]) -> list[Piece]:
+    """Sentences behind a （ that is never closed are a note or can't be told from one: they aren't offered as verses."""
+    out, depth = [], 0
+    for p in pieces:
+        out.append(Piece(p.text, p.halves, p.form, p.sound and depth <= 0))
+        depth = max(depth, 0) + p.text.count("（") - p.text.count("）")
+    return out
+
+
 def preface(pieces: list[Piece]) -> int:
     """How many leading sentences are a prose preface (序) to regular verse: they aren't offered as verses."""
     if len(pieces) < 3 or pieces[0].form != "杂言":
