@@ -85,7 +85,7 @@ def test_the_exported_text_encoder_agrees_with_the_trained_one(work: Path) -> No
     trained = encode_all(student, tokens(tokenizer, texts), model.pad)
     exported = OnnxTextEncoder(work / "model").encode_query(texts)
     assert exported.shape == (8, 384)
-    assert ((trained * exported).sum(1) > 0.99).all()
+    assert ((trained * exported).sum(1) > 0.97).all()  # int8 weights and activations
 
 
 def test_the_vocabulary_covers_every_character_of_the_verses(work: Path) -> None:
@@ -147,4 +147,4 @@ def test_the_image_encoder_is_trained_exported_and_agrees(work: Path) -> None:
     )
     with torch.no_grad():
         trained = whole(ImageTower()(pixels.permute(0, 3, 1, 2).float())).numpy()
-    assert ((trained * vectors).sum(1) > 0.98).all()
+    assert ((trained * vectors).sum(1) > 0.95).all()  # int8 weights, and pictures of noise
