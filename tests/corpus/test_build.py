@@ -475,6 +475,16 @@ def test_an_unknown_name_suggests_near_ones(kind: str, given: str, sentence: str
         mask(corpus.facets(), Filters(**{kind: (given,)}))
 
 
+def test_a_near_name_is_the_known_poets_not_the_busy_ones(settings: Settings, tmp_path: Path) -> None:
+    busy = [("杂诗", "李纲", "宋", "诗", [f"山前山后{c}花开，水南水北{c}人来。"], []) for c in "春夏秋冬东西南北"]
+    build_corpus(
+        settings,
+        [str(_write(tmp_path / "busy.jsonl", (*busy, *POEMS, ("句", "李", "宋", "诗", ["平平仄仄平。"], []))))],
+    )
+    with pytest.raises(FilterError, match="did you mean 李白, "):
+        mask(open_corpus(settings.corpus_file).facets(), Filters(author=("李百",)))
+
+
 def test_an_author_without_vectors_is_not_offered_among_those_with(corpus: Corpus) -> None:
     few = corpus.facets(2)  # of the two best-known verses only
     with pytest.raises(FilterError, match="no verse by '无人知'"):

@@ -59,23 +59,29 @@ def _plain(kind: str, name: str) -> str:
     return name
 
 
-def near(name: str, known: Sequence[str], weight: NDArray[np.int64], count: int = 3) -> list[str]:
-    """The names most like `name`: same characters first, then the ones with most verses."""
+def near(name: str, known: Sequence[str], weight: NDArray[np.float64], count: int = 3) -> list[str]:
+    """The names most like `name`: same characters and length first, then by weight; those without any are left out."""
     characters = set(name)
 
-    def likeness(i: int) -> tuple[float, int]:
+    def likeness(i: int) -> tuple[float, float]:
         other = known[i]
         shared = len(characters & set(other)) / max(len(characters | set(other)), 1)
         prefix = 0.3 if other.startswith(name) or name.startswith(other) else 0.0
-        return shared + prefix + 0.2 * difflib.SequenceMatcher(None, name, other).ratio(), int(weight[i])
+        length = 0.6 if len(name) == len(other) else 0.0
+        ratio = difflib.SequenceMatcher(None, name, other).ratio()
+        return shared + prefix + length + 0.2 * ratio, float(weight[i])
 
     candidates = [i for i, other in enumerate(known) if weight[i] and other and characters & set(other)]
     return [known[i] for i in sorted(candidates, key=likeness, reverse=True)[:count]]
 
 
-def _weights(facets: Facets, kind: str) -> NDArray[np.int64]:
+def _weights(facets: Facets, kind: str) -> NDArray[np.float64]:
+    """How much each name stands for, 0 without a verse: its verses, the well-known ones above all (李白 before 李纲)."""
     codes = facets.tag_code if kind == "tag" else getattr(facets, kind)
-    return np.bincount(codes, minlength=len(facets.names[kind])).astype(np.int64)
+    fame = facets.fame[facets.tag_verse] if kind == "tag" else facets.fame
+    weight = np.zeros(len(facets.names[kind]), np.float64)
+    np.add.at(weight, codes, 0.001 + fame.astype(np.float64) ** 3)
+    return weight
 
 
 def _codes(facets: Facets, kind: str, names: Sequence[str]) -> list[int]:
