@@ -86,7 +86,7 @@ def _weights(facets: Facets, kind: str) -> NDArray[np.float64]:
 
 def _codes(facets: Facets, kind: str, names: Sequence[str]) -> list[int]:
     table = {name: i for i, name in enumerate(facets.names[kind])}
-    weight = _weights(facets, kind)
+    codes = facets.tag_code if kind == "tag" else getattr(facets, kind)
     found = []
     for given in names:
         name = _plain(kind, given)
@@ -95,7 +95,8 @@ def _codes(facets: Facets, kind: str, names: Sequence[str]) -> list[int]:
             code = next(
                 (i for other, i in table.items() if len(other) == len(name) and fold(other) == fold(name)), None
             )
-        if code is None or not weight[code]:
+        if code is None or not (codes == code).any():
+            weight = _weights(facets, kind)
             likely = near(name, facets.names[kind], weight)
             if not likely and kind != "author":
                 likely = [facets.names[kind][i] for i in np.argsort(-weight)[:6] if weight[i] and facets.names[kind][i]]
