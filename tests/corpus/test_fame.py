@@ -77,12 +77,14 @@ def test_the_famous_lines_that_the_corpus_has_are_in_select(capsys: pytest.Captu
 def _poem(author: str = "无人知", **changes: object) -> float:
     given: dict[str, object] = {
         "genre": "诗",
+        "dynasty": "唐",
         "title": "题",
         "tags": (),
         "hits": 0.0,
         "typical_hits": 1.0,
         "sources": 1,
         "noted": False,
+        "verses": 4,
     }
     return poem_fame(author, **(given | changes))  # type: ignore[arg-type]
 
@@ -96,8 +98,8 @@ def test_what_makes_a_poem_known_raises_its_fame() -> None:
     assert plain >= 0 and _poem("李白", tags=("唐诗三百首",), noted=True, sources=9, hits=1e9) <= 1
 
 
-def test_search_counts_weigh_little_and_only_against_the_same_title() -> None:
-    generic = _poem(hits=2e6, typical_hits=2e6)  # 无题 finds everything
+def test_search_counts_weigh_little_and_only_against_works_of_the_same_kind() -> None:
+    generic = _poem(hits=2e6, typical_hits=2e6)
     assert generic == _poem()
     assert _poem(hits=1e9, typical_hits=1e3) < _poem(tags=("唐诗三百首",))
     assert _poem(hits=10, typical_hits=1e6) < generic < _poem(hits=1e8, typical_hits=1e6)
@@ -110,11 +112,10 @@ def test_a_place_found_by_a_program_is_no_anthology() -> None:
 
 
 def test_a_quoted_verse_is_better_known_than_its_neighbours() -> None:
-    def verse(**changes: float) -> float:
-        given = {"position": 2, "count": 4, "quoted": 0, "sources": 1, "length": 10}
-        return verse_fame(0.5, form="五言", **(given | changes))  # type: ignore[arg-type]
+    def verse(**changes: int) -> float:
+        return verse_fame(0.5, **({"position": 2, "quoted": 0, "length": 10} | changes))
 
     assert verse(quoted=7) > verse(quoted=1) > verse()
-    assert verse(position=0) > verse() < verse(position=3)
-    assert verse(sources=3) > verse()
-    assert verse(count=60) < verse()
+    assert verse(position=0) > verse()
+    assert verse(length=21) < verse() > verse(length=6)
+    assert _poem(verses=60) < _poem()

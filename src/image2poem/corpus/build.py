@@ -6,6 +6,7 @@ import contextlib
 import gc
 import hashlib
 import json
+import math
 import os
 import re
 import sqlite3
@@ -13,7 +14,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,7 @@ from image2poem.corpus.stats import Stats, stats_of
 from image2poem.errors import CorpusError
 from image2poem.settings import Settings
 
-SELECT = 60_000  # verses that have vectors by default: the best known
+SELECT = 100_000  # verses that have vectors by default: the best known
 _SENTENCE = re.compile(r"[^。！？]+[。！？]+[”’」』]?")
 
 
@@ -66,15 +66,24 @@ def _collect(drafts: list[Draft], counts: Counter[str]) -> _Verses:
 
 
 def _poem_fames(drafts: list[Draft]) -> list[float]:
-    by_title: dict[str, list[float]] = defaultdict(list)
-    for draft in drafts:
-        if draft.hits > 0:
-            by_title[draft.title].append(draft.hits)
-    every = [hits for found in by_title.values() for hits in found]
-    overall = median(every) if every else 1.0
-    typical = {title: median([*found, overall]) for title, found in by_title.items()}
+    logs: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for d in drafts:
+        if d.hits > 0:
+            logs[d.genre, d.dynasty].append(math.log10(d.hits))
+    typical = {kind: 10 ** (sum(found) / len(found)) for kind, found in logs.items()}
     return [
-        poem_fame(d.author, d.genre, d.title, d.tags, d.hits, typical.get(d.title, 1.0), 1 + len(d.others), d.noted)
+        poem_fame(
+            d.author,
+            d.genre,
+            d.dynasty,
+            d.title,
+            d.tags,
+            d.hits,
+            typical.get((d.genre, d.dynasty), 1.0),
+            1 + len(d.others),
+            d.noted,
+            len(d.sentences),
+        )
         for d in drafts
     ]
 
@@ -126,12 +135,12 @@ def _quoted(drafts: list[Draft], verses: _Verses) -> NDArray[np.int32]:
     )
 
 
-def _homes(verses: _Verses, standing: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """For each verse: the row of its best place, and how many places it has."""
+def _homes(verses: _Verses, standing: NDArray[np.int32]) -> NDArray[np.int64]:
+    """For each verse: the row of its best place."""
     verse = np.array(verses.place_verse, np.int64)
     order = np.lexsort((np.array(verses.place_position), standing[np.array(verses.place_poem, np.int64)], verse))
     first = np.unique(verse[order], return_index=True)[1]
-    return order[first], np.bincount(verse, minlength=len(verses.keys))
+    return order[first]
 
 
 def pairs_of(draft: Draft) -> list[tuple[int, str]]:
@@ -178,14 +187,14 @@ def _write(path: Path, gathered: Gathered, names: Sequence[str], progress: Progr
     fames = _poem_fames(drafts)
     standing = _standing(drafts, fames)
     quoted = _quoted(drafts, verses)
-    best, places = _homes(verses, standing)
+    best = _homes(verses, standing)
     poem_of = np.array(verses.place_poem, np.int64)[best]
     position_of = np.array(verses.place_position, np.int64)[best]
     fame = np.array(
         [
-            verse_fame(fames[p], pos, len(drafts[p].sentences), q, n, piece.form, sum(map(len, piece.halves)))
-            for p, pos, q, n, piece in zip(
-                poem_of.tolist(), position_of.tolist(), quoted.tolist(), places.tolist(), verses.pieces, strict=True
+            verse_fame(fames[p], pos, q, sum(map(len, piece.halves)))
+            for p, pos, q, piece in zip(
+                poem_of.tolist(), position_of.tolist(), quoted.tolist(), verses.pieces, strict=True
             )
         ],
         np.float32,

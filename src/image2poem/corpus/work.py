@@ -17,8 +17,7 @@ class Script(StrEnum):
 class Work:
     """A poem in a source's own spelling.
 
-    `hits` is how many pages a search engine found for it, the median of several engines: noisy, because a generic
-    title finds everything. `supplement` marks a work of a collection that overlaps others: it is kept only if the
+    `hits` is how many pages a search engine found for it: noisy, because a generic title finds everything. `supplement` marks a work of a collection that overlaps others: it is kept only if the
     others lack it.
     """
 
