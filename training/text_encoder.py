@@ -177,7 +177,8 @@ def main() -> None:
     texts = list(dict.fromkeys([t for r in train for t in (r["query"], r["verse"])] + others))
     place = {t: i for i, t in enumerate(texts)}
     target = torch.from_numpy(teacher_vectors(texts, model, args.work / "teacher.npy"))
-    student = bert(model, LAYERS, vocabulary.initial_embeddings(model, kept, added, verses))
+    table = model.weights["embeddings.word_embeddings.weight"]
+    student = bert(model, LAYERS, vocabulary.initial_embeddings(model.pieces, table, kept, added, verses))
     del model
     unique = list(dict.fromkeys(texts + pairs))
     ids = dict(zip(unique, tokens(tokenizer, unique), strict=True))

@@ -1,8 +1,10 @@
 """Turn a trained text encoder into the model folder that the package ships.
 
-usage: python -m training.text_export --work DIR --out src/image2poem/data/text --id NAME
+usage: python -m training.text_export --work DIR --out src/image2poem/data/text --id NAME [--verses FILE]
 
---work is the folder that training.text_encoder filled; its newest checkpoint is taken.
+--work    the folder that training.text_encoder filled; its newest checkpoint is taken
+--verses  one verse a line: characters that the corpus has gained since the training get a row of their own, which
+          begins, as theirs did, as a variant or as the mean of their neighbours in verse
 """
 
 from __future__ import annotations
@@ -10,14 +12,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from training import e5, onnx_text
+from training import e5, onnx_text, vocabulary
 from training.text_encoder import LAYERS, MAX_TOKENS, bert
 
 
@@ -33,18 +33,26 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--id", required=True, help="name of the vector space")
+    parser.add_argument("--verses", type=Path)
     args = parser.parse_args()
     saved = torch.load(args.work / "student.pt", weights_only=True)["student"]
     model = e5.load()
-    rows = len(saved["bert.embeddings.word_embeddings.weight"])
-    student = bert(model, LAYERS, np.zeros((rows, model.hidden), np.float32))
-    student.load_state_dict(saved)
+    tokenizer = Tokenizer.from_file(str(args.work / "tokenizer.json"))
+    table = saved["bert.embeddings.word_embeddings.weight"].numpy()
+    if tokenizer.get_vocab_size() != len(table) or tokenizer.token_to_id("<pad>") != model.pad:
+        raise SystemExit("the tokenizer and the checkpoint don't belong together")
+    if args.verses:
+        verses = args.verses.read_text("utf-8").splitlines()
+        added = vocabulary.missing_characters(tokenizer, verses)
+        pieces = sorted(tokenizer.get_vocab(), key=tokenizer.token_to_id)
+        table = vocabulary.initial_embeddings(pieces, table, pieces, added, verses)
+        tokenizer = vocabulary.extend_tokenizer(tokenizer, added)
+        print(f"{len(added)} characters added")
+    student = bert(model, LAYERS, table)
+    student.load_state_dict({**saved, "bert.embeddings.word_embeddings.weight": torch.from_numpy(table)})
     args.out.mkdir(parents=True, exist_ok=True)
     onnx_text.export(student, args.out / "encoder.onnx")
-    shutil.copy(args.work / "tokenizer.json", args.out / "tokenizer.json")
-    tokenizer = Tokenizer.from_file(str(args.out / "tokenizer.json"))
-    if tokenizer.get_vocab_size() != rows or tokenizer.token_to_id("<pad>") != model.pad:
-        raise SystemExit("the tokenizer and the checkpoint don't belong together")
+    tokenizer.save(str(args.out / "tokenizer.json"))
     write_card(
         args.out,
         {

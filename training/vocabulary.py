@@ -8,6 +8,7 @@ characters that stand beside it in verse.
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from collections import Counter
@@ -48,10 +49,11 @@ def choose_pieces(e5: E5, texts: Iterable[str]) -> tuple[list[str], list[str]]:
     return kept, sorted(han - set(kept))
 
 
-def initial_embeddings(e5: E5, kept: list[str], added: list[str], verses: Iterable[str]) -> NDArray[np.float32]:
-    """float32[len(kept) + len(added), 384]."""
-    row = {piece: i for i, piece in enumerate(e5.pieces)}
-    table = e5.weights["embeddings.word_embeddings.weight"]
+def initial_embeddings(
+    pieces: list[str], table: NDArray[np.float32], kept: list[str], added: list[str], verses: Iterable[str]
+) -> NDArray[np.float32]:
+    """Rows of `table`, whose pieces are `pieces`, for what is kept, and new ones: float32[len(kept) + len(added), d]."""
+    row = {piece: i for i, piece in enumerate(pieces)}
     wanted, company = set(added), {c: Counter[str]() for c in added}
     for verse in verses:
         for i, character in enumerate(verse):
@@ -70,6 +72,22 @@ def initial_embeddings(e5: E5, kept: list[str], added: list[str], verses: Iterab
         else:
             out.append(center)
     return np.stack(out).astype(np.float32)
+
+
+def missing_characters(tokenizer: Tokenizer, verses: Iterable[str]) -> list[str]:
+    """Chinese characters of the verses that a tokenizer doesn't know."""
+    known = tokenizer.get_vocab()
+    unread = {c for verse in verses for c in verse if c not in known}
+    unknown = tokenizer.token_to_id("<unk>")
+    return sorted(c for c in unread if is_han(c) and unknown in tokenizer.encode(c).ids)
+
+
+def extend_tokenizer(tokenizer: Tokenizer, added: list[str]) -> Tokenizer:
+    """The same tokenizer with more characters, numbered after its last piece."""
+    settings = json.loads(tokenizer.to_str())
+    rarest = min(score for _, score in settings["model"]["vocab"])
+    settings["model"]["vocab"] += [[character, rarest] for character in added]
+    return Tokenizer.from_str(json.dumps(settings))
 
 
 def build_tokenizer(e5: E5, kept: list[str], added: list[str]) -> Tokenizer:

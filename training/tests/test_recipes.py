@@ -97,6 +97,20 @@ def test_the_vocabulary_covers_every_character_of_the_verses(work: Path) -> None
     assert unknown not in tokenizer.encode("a red boat, 1999").ids
 
 
+def test_characters_that_the_corpus_gained_later_get_rows_of_their_own(work: Path) -> None:
+    verses = work / "later.txt"
+    verses.write_text("\n".join([*VERSES, "龘龘飞龙上九天。"]), "utf-8")
+    later = work / "later"
+    arguments = ("--work", work / "text", "--out", later, "--id", "tiny-later", "--verses", verses)
+    assert "1 characters added" in run("training.text_export", *arguments)
+    before, after = (Tokenizer.from_file(str(folder / "tokenizer.json")) for folder in (work / "model", later))
+    assert before.token_to_id("<unk>") in before.encode("龘").ids
+    assert after.encode("龘").ids[2] == before.get_vocab_size()
+    assert after.encode(VERSES[0]).ids == before.encode(VERSES[0]).ids
+    vectors = [OnnxTextEncoder(folder).encode_document([VERSES[0]])[0] for folder in (work / "model", later)]
+    assert float(vectors[0] @ vectors[1]) > 0.99
+
+
 def test_the_image_encoder_is_trained_exported_and_agrees(work: Path) -> None:
     rng = np.random.default_rng(0)
     photos, names = work / "photos", ("flickr8k", "scenes", "bench")
