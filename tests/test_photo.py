@@ -292,7 +292,7 @@ def test_missing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["a\0b.jpg", "x" * 5000 + ".jpg", "~nobody-of-this-name/a.jpg", ""])
 def test_names_that_no_file_can_have(name: str) -> None:
-    refusal(name)
+    assert refusal(name)
 
 
 def test_a_folder_is_not_a_photo(tmp_path: Path) -> None:
@@ -599,7 +599,7 @@ def test_urls_that_make_no_sense(url: str, settings: Settings) -> None:
 @pytest.mark.parametrize("to", ["file:///etc/passwd", "ftp://127.0.0.1/a.png"])
 def test_a_redirect_does_not_leave_http(server: _Server, settings: Settings, to: str) -> None:
     server.pages["/"] = redirect(to)
-    refusal(address(server, "/"), settings)
+    assert refusal(address(server, "/"), settings)
 
 
 # --- many photos ------------------------------------------------------------------------------------------------

@@ -83,5 +83,5 @@ def load_settings(**overrides: object) -> Settings:
             f"setting '{name}' = {first.get('input')!r} can't be used ({first['msg']}); "
             f"correct it in IMAGE2POEM_{name.upper()}, in {_config_file()} or on the command line"
         ) from None
-    except ValueError as error:  # a TOML file that isn't one
+    except (OSError, ValueError) as error:  # closed to us, or no TOML
         raise SettingsError(f"{_config_file()} can't be read as TOML ({error}); correct or remove it") from None

@@ -15,7 +15,7 @@ def folder(tmp_path):
     return tmp_path / "index"
 
 
-def refused(folder, pattern, model_id="hash", corpus_id="tiny", count=50):
+def assert_refused(folder, pattern, model_id="hash", corpus_id="tiny", count=50):
     with pytest.raises(IndexFileError, match=pattern) as caught:
         open_index(folder, model_id, corpus_id, count)
     sentence = str(caught.value)
@@ -23,21 +23,21 @@ def refused(folder, pattern, model_id="hash", corpus_id="tiny", count=50):
 
 
 def test_missing(tmp_path):
-    refused(tmp_path / "nowhere", "no index")
+    assert_refused(tmp_path / "nowhere", "no index")
     (tmp_path / "a file").touch()
-    refused(tmp_path / "a file", "no index")
+    assert_refused(tmp_path / "a file", "no index")
 
 
 def test_of_another_model(folder):
-    refused(folder, "made by the model hash, and other is in use", model_id="other")
+    assert_refused(folder, "made by the model hash, and other is in use", model_id="other")
 
 
 def test_of_another_corpus(folder):
-    refused(folder, "made from another corpus", corpus_id="other")
+    assert_refused(folder, "made from another corpus", corpus_id="other")
 
 
 def test_of_another_size(folder):
-    refused(folder, "has 50 verses instead of 60", count=60)
+    assert_refused(folder, "has 50 verses instead of 60", count=60)
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_of_another_size(folder):
 def test_damaged_manifest(folder, spoil):
     path = folder / "manifest.json"
     path.write_text(spoil(path.read_text()), errors="surrogateescape")
-    refused(folder, "damaged .its manifest.json.")
+    assert_refused(folder, "damaged .its manifest.json.")
 
 
 def test_of_another_format(folder):
     path = folder / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"format": 2}))
-    refused(folder, "has format 2, this program reads 1")
+    assert_refused(folder, "has format 2, this program reads 1")
 
 
 @pytest.mark.parametrize(
@@ -71,12 +71,12 @@ def test_damaged_files(folder, name):
     (path,) = folder.glob(f"*/{name}")
     content = path.read_bytes()
     path.write_bytes(content[:-1])
-    refused(folder, f"damaged .{name} has {len(content) - 1} bytes instead of {len(content)}")
+    assert_refused(folder, f"damaged .{name} has {len(content) - 1} bytes instead of {len(content)}")
     path.unlink()
-    refused(folder, f"damaged .{name} is gone")
+    assert_refused(folder, f"damaged .{name} is gone")
     if name != "verses.npy":  # which nobody opens to search
         path.write_bytes(b"\0" * len(content))
-        refused(folder, "damaged")
+        assert_refused(folder, "damaged")
 
 
 def test_replaced_while_it_is_opened(folder, monkeypatch):
