@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -113,6 +116,28 @@ def test_setup_makes_what_is_missing_and_nothing_twice(home: Path, tmp_path: Pat
     assert run("setup", home=tmp_path).returncode == 0
     assert {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*") if p.is_file()} == files
     assert run("index", "--verify", home=tmp_path).stdout == "the index is whole\n"
+
+
+def test_ctrl_c_says_that_one_may_go_on(home: Path, tmp_path: Path) -> None:
+    poems = tmp_path / "many.jsonl"
+    characters = "山水云月花鸟风雪江天日夜春秋松竹"
+    rows = (f"{a}{b}{c}{d}{e}，{e}{d}{c}{b}{a}。" for a, b, c, d, e in itertools.product(characters, repeat=5))
+    poems.write_text("".join(f'{{"content": "{row}"}}\n' for row in itertools.islice(rows, 6_000)), "utf-8")
+    assert run("corpus", "--source", poems, home=tmp_path).returncode == 0
+    env = {**os.environ, "IMAGE2POEM_HOME": str(tmp_path)}
+    command = [sys.executable, "-m", "image2poem", "index"]
+    # a test may itself run with SIGINT ignored, and a child would inherit that
+    program = f"import os, signal; signal.signal(signal.SIGINT, signal.default_int_handler); os.execv({command[0]!r}, {command!r})"
+    with subprocess.Popen([sys.executable, "-c", program], env=env, stderr=subprocess.PIPE, text=True) as building:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("index/*/*/progress.json")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        building.send_signal(signal.SIGINT)
+        _, said = building.communicate(timeout=60)
+    assert building.returncode == 130
+    assert "run the same command to go on" in said and "Traceback" not in said
+    assert run("index", home=tmp_path).returncode == 0
+    assert run("search", "山上的月亮", home=tmp_path).returncode == 0
 
 
 def test_corpus_stats_say_what_is_in_it(home: Path) -> None:

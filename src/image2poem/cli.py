@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -279,16 +280,20 @@ def _print_match(item: Match, words: dict[str, str], explain: bool) -> None:
         print("   " + "       ".join(notes))
 
 
+def _interrupt(*_: object) -> None:
+    print("\ninterrupted; what was done is kept, run the same command to go on", file=sys.stderr)
+    sys.exit(130)
+
+
 def main() -> None:
     """Entry point: people's errors are one sentence on standard error and exit code 2; Ctrl-C is 130."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # Typer would leave without a word
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except Image2PoemError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted; what was done is kept, run the same command to go on", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:  # the reader of a pipe went away
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
