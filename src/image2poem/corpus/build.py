@@ -113,26 +113,21 @@ def _standing(drafts: list[Draft], fames: list[float]) -> NDArray[np.int32]:
 def _quoted(drafts: list[Draft], verses: _Verses) -> NDArray[np.int32]:
     """For each verse, how many poets beyond the first have one of its clauses; clauses of four or fewer don't count."""
     authors = {name: i for i, name in enumerate(dict.fromkeys(draft.author for draft in drafts))}
-    clause: list[int] = []
-    by: list[int] = []
-    for verse, poem in zip(verses.place_verse, verses.place_poem, strict=True):
-        author = authors[drafts[poem].author]
-        for half in verses.pieces[verse].halves:
-            if len(half) > 4:
-                clause.append(hash(half))
-                by.append(author)
-    hashes = np.array(clause, np.int64)
-    unique, inverse = np.unique(hashes, return_inverse=True)
-    pairs = np.unique(inverse.astype(np.int64) * len(authors) + np.array(by, np.int64))
-    per_clause = np.bincount(pairs // max(len(authors), 1), minlength=len(unique))
-    clause_hash = dict(zip(unique[per_clause > 1].tolist(), (per_clause[per_clause > 1] - 1).tolist(), strict=True))
-    return np.array(
-        [
-            max((clause_hash.get(hash(half), 0) for half in piece.halves if len(half) > 4), default=0)
-            for piece in verses.pieces
-        ],
-        np.int32,
-    )
+    by = np.array([authors[draft.author] for draft in drafts], np.int64)[np.array(verses.place_poem, np.int64)]
+    long = [[hash(half) for half in piece.halves if len(half) > 4] for piece in verses.pieces]
+    per_verse = np.array([len(hashes) for hashes in long], np.int64)
+    owner = np.repeat(np.arange(len(long)), per_verse)
+    unique, clause = np.unique(np.array([h for hashes in long for h in hashes], np.int64), return_inverse=True)
+    first = np.cumsum(per_verse) - per_verse  # where each verse's clauses begin
+    place = np.array(verses.place_verse, np.int64)
+    times = per_verse[place]
+    offset = np.arange(int(times.sum())) - np.repeat(np.cumsum(times) - times, times)
+    said = clause[np.repeat(first[place], times) + offset]  # the clauses of every place, one after the other
+    pairs = np.unique(said * len(authors) + np.repeat(by, times))
+    poets = np.bincount(pairs // max(len(authors), 1), minlength=len(unique))
+    quoted = np.zeros(len(long), np.int32)
+    np.maximum.at(quoted, owner, (poets[clause] - 1).astype(np.int32))
+    return quoted
 
 
 def _homes(verses: _Verses, standing: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -205,22 +200,13 @@ def _write(path: Path, gathered: Gathered, names: Sequence[str], progress: Progr
     digest = hashlib.sha256()
 
     def verse_rows() -> Iterator[tuple[Any, ...]]:
-        for i, v in enumerate(order.tolist()):
+        ordered = zip(order.tolist(), poem_of[order].tolist(), fame[order].tolist(), strict=True)
+        for i, (v, poem, score) in enumerate(ordered):
             piece = verses.pieces[v]
-            digest.update(piece.text.encode())
-            digest.update(b"\n")
+            digest.update(piece.text.encode() + b"\n")
             lengths = ",".join([str(len(half)) for half in piece.halves])
             halves = "\n".join(piece.halves)
-            yield (
-                i,
-                piece.text,
-                halves,
-                int(poem_of[v]),
-                piece.form,
-                lengths,
-                float(fame[v]),
-                fingerprint(verses.keys[v]),
-            )
+            yield i, piece.text, halves, poem, piece.form, lengths, score, fingerprint(verses.keys[v])
             if not i % 50_000:
                 progress("writing verses", i, len(order))
 
@@ -230,10 +216,11 @@ def _write(path: Path, gathered: Gathered, names: Sequence[str], progress: Progr
         rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
         return map(tuple, rows.tolist())
 
+    translated = any(draft.translation for draft in drafts)
     at = {
         (p, pos): v
         for v, p, pos in zip(verses.place_verse, verses.place_poem, verses.place_position, strict=True)
-        if drafts[p].translation
+        if translated and drafts[p].translation
     }
     pairs = [
         (int(number[at[p, pos]]), text, draft.translated_by)

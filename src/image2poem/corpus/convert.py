@@ -81,6 +81,7 @@ def _lifter(rules: Sequence[tuple[str, str]]) -> re.Pattern[str]:
     return re.compile("|".join(f"({pattern})" for pattern, _ in rules))
 
 
+_LIFTED = re.compile("[乾徵餘馀蘋麴么瞭於沈]")
 _ALL = _IN_NAMES + _IN_VERSE
 _NAMES = (_lifter(_IN_NAMES), [_HOLD + i for i in range(len(_IN_NAMES))])
 _VERSES = (
@@ -97,10 +98,19 @@ def _opencc() -> OpenCC:
     return OpenCC("t2s")
 
 
-def _convert(texts: Iterable[str], rules: tuple[re.Pattern[str], list[int]]) -> list[str]:
+def _lift(text: str, rules: tuple[re.Pattern[str], list[int]]) -> str:
     pattern, holders = rules
-    joined = "\x1e".join(texts)
-    lifted = pattern.sub(lambda m: chr(holders[(m.lastindex or 1) - 1]), joined)
+    out: list[str] = []
+    end = 0
+    for found in _LIFTED.finditer(text):  # one character class: far faster than looking around at every character
+        if rule := pattern.match(text, found.start()):
+            out += (text[end : found.start()], chr(holders[(rule.lastindex or 1) - 1]))
+            end = found.end()
+    return "".join(out) + text[end:]
+
+
+def _convert(texts: Iterable[str], rules: tuple[re.Pattern[str], list[int]]) -> list[str]:
+    lifted = _lift("\x1e".join(texts), rules)
     converted: str = _opencc().convert(lifted)
     return converted.translate(_PUT_BACK).split("\x1e")
 
@@ -125,6 +135,8 @@ _FOLD = str.maketrans(
     "馀於乾徵蘋麴幺瞭沈麽後着锺陽閒迴藉裏裡樽彷祗祇霑欹倘濛悽飃她翦捲纔珮碪谿飖甦縧拼騃",
     "余于干征苹曲么了沉么后著钟阳闲回借里里尊仿只只沾攲傥蒙凄飘他剪卷才佩砧溪摇苏绦拚呆",
 )
+_FOLDED = re.compile("[" + "".join(map(chr, _FOLD)) + "]")
+_NOT_HAN_NOR_BREAK = re.compile(r"[^\n\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff〇]+")
 _NOT_HAN = re.compile(r"[^\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff〇]")
 
 
@@ -136,3 +148,11 @@ def bare(text: str) -> str:
 def fold(text: str) -> str:
     """The form by which two spellings of the same line are found equal: no punctuation, no editorial variants."""
     return _NOT_HAN.sub("", text).translate(_FOLD)
+
+
+def fold_all(texts: Sequence[str]) -> list[str]:
+    """`fold` of each text, for all at once; the texts hold no line breaks."""
+    if not texts:
+        return []
+    joined = _NOT_HAN_NOR_BREAK.sub("", "\n".join(texts))
+    return (joined.translate(_FOLD) if _FOLDED.search(joined) else joined).split("\n")

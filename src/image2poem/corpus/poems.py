@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from image2poem.corpus.clean import clean
-from image2poem.corpus.convert import fold, simplify_names, simplify_titles, simplify_verse
+from image2poem.corpus.convert import fold_all, simplify_names, simplify_titles, simplify_verse
 from image2poem.corpus.dynasty import dynasty_name
 from image2poem.corpus.poets import FIVE_DYNASTIES, REAL_NAMES
 from image2poem.corpus.split import Piece, enclosed, piece, preface, split
@@ -99,7 +99,7 @@ def _draft(work: Work, title: str, author: str, text: str, gathered: Gathered, d
         genre=genre,
         sentences=sentences,
         pieces=pieces,
-        keys=fold_lines(sentences),
+        keys=fold_all(sentences),
         original_title=work.title,
         original_author=work.author,
         original_text="\n".join(work.lines),
@@ -110,11 +110,6 @@ def _draft(work: Work, title: str, author: str, text: str, gathered: Gathered, d
         hits=work.hits,
         noted=work.noted,
     )
-
-
-def fold_lines(sentences: list[str]) -> list[str]:
-    """`fold` of each sentence, done for all at once."""
-    return [fold(sentence) for sentence in sentences]
 
 
 def _merge(old: Draft, new: Draft) -> None:
@@ -133,9 +128,13 @@ def _merge(old: Draft, new: Draft) -> None:
         old.genre = "词"
 
 
+def _halves(draft: Draft) -> list[str]:
+    return fold_all([half for p in draft.pieces for half in p.halves])
+
+
 def _known(draft: Draft, clauses: set[str]) -> bool:
-    halves = [half for p in draft.pieces for half in p.halves]
-    return not halves or 2 * sum(fold(half) in clauses for half in halves) >= len(halves)
+    halves = _halves(draft)
+    return not halves or 2 * sum(half in clauses for half in halves) >= len(halves)
 
 
 def gather(works: Iterable[Work], gathered: Gathered, described: dict[str, str] | None = None) -> Iterator[int]:
@@ -170,4 +169,4 @@ def _add(draft: Draft, gathered: Gathered, supplement: bool) -> None:
     same.append(draft)
     gathered.drafts.append(draft)
     if draft.dynasty in ("唐", "五代"):
-        gathered._tang_clauses.update(fold(half) for p in draft.pieces for half in p.halves)
+        gathered._tang_clauses.update(_halves(draft))

@@ -17,7 +17,9 @@ _CONTINUES = re.compile(r"([，、；：])\n")
 _SEMICOLON = re.compile(r"(?<=；)")
 _BREAK = re.compile(r"[，。！？；：\n]")
 _NOT_HAN = re.compile(rf"[^{HAN}]")
+_ANY_HAN = re.compile(rf"[{HAN}]")
 _PLAIN = re.compile(rf"[{HAN}，。！？；：、《》]+")
+_COUPLET = re.compile("|".join(rf"[{HAN}]{{{n}}}，[{HAN}]{{{n}}}[。！？]" for n in (4, 5, 7)))
 _FORMS = {4: "四言", 5: "五言", 6: "六言", 7: "七言"}
 _PROSE = re.compile(r"[余予序并因遂其者也矣]|之[所曰]|云：|[年月日]，")
 MARKS = "，。！？；：、《》"
@@ -109,11 +111,14 @@ def split(text: str) -> list[str]:
     No character is lost or added; only line breaks go and missing full stops come.
     """
     sentences = [raw.lstrip(MARKS[:-2]) for raw in _sentences(text)]
-    return _joined([_ended(s) for s in sentences if _han(s)])
+    return _joined([_ended(s) for s in sentences if _ANY_HAN.search(s)])
 
 
 def piece(sentence: str) -> Piece:
     """A sentence examined: its clauses, its form, and whether it is sound enough to be offered."""
+    if _COUPLET.fullmatch(sentence):  # as most are: no need to look further
+        half = len(sentence) // 2 - 1
+        return Piece(sentence, (sentence[:half], sentence[half + 1 : -1]), _FORMS[half], True)
     halves = clauses(sentence)
     sound = bool(_PLAIN.fullmatch(sentence)) and sentence.count("《") == sentence.count("》")
     total = sum(map(len, halves))
@@ -123,6 +128,8 @@ def piece(sentence: str) -> Piece:
 
 def enclosed(pieces: list[Piece]) -> list[Piece]:
     """Sentences behind a （ that is never closed are a note or can't be told from one: they aren't offered as verses."""
+    if not any("（" in p.text or "）" in p.text for p in pieces):
+        return pieces
     out, depth = [], 0
     for p in pieces:
         out.append(Piece(p.text, p.halves, p.form, p.sound and depth <= 0))
