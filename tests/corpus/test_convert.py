@@ -138,3 +138,20 @@ def test_the_variant_table_never_leads_in_circles() -> None:
     sources = {pair[0] for pair in convert._VARIANTS.split() if pair[0] != pair[1]}
     assert not targets & sources, "a variant is folded to a character that is itself folded"
     assert all(len(pair) == 2 for pair in convert._VARIANTS.split())
+
+
+@pytest.mark.parametrize(
+    ("printed", "name"),
+    [
+        ("无名氏《宦门子弟错立身》", "无名氏"),
+        ("王炎2", "王炎"),
+        ("尹鹗 六首", "尹鹗"),
+        ("清尚〖1〗", "清尚"),
+        ("曹雪芹[注]", "曹雪芹"),
+        ("太宗皇帝", "李世民"),
+    ],
+)
+def test_a_poets_name_is_freed_of_what_is_no_name(printed: str, name: str) -> None:
+    gathered = Gathered()
+    list(gather([_work("气和玉烛，睿化著鸿明。", Script.SIMPLIFIED, printed)], gathered))
+    assert (gathered.drafts[0].author, gathered.drafts[0].original_author) == (name, printed)

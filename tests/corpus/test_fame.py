@@ -15,7 +15,7 @@ import pytest
 
 from image2poem.corpus import Corpus, open_corpus
 from image2poem.corpus.convert import fold
-from image2poem.corpus.fame import anthology, poem_fame, verse_fame
+from image2poem.corpus.fame import anthology, is_play, poem_fame, verse_fame
 
 ROOT = Path(__file__).parents[2]
 LISTS = (ROOT / "shared/data/text/famous_lines.jsonl", ROOT.parent / "shared/data/text/famous_lines.jsonl")
@@ -119,3 +119,15 @@ def test_a_quoted_verse_is_better_known_than_its_neighbours() -> None:
     assert verse(position=0) > verse()
     assert verse(length=21) < verse() > verse(length=6)
     assert _poem(verses=60) < _poem()
+
+
+def test_a_song_is_better_known_than_an_aria_of_the_same_poet() -> None:
+    assert not is_play("越调・天净沙秋思") and not is_play("天净沙") and not is_play("水仙子·夜雨")
+    assert is_play("破幽梦孤雁汉宫秋・金盏儿")
+    song = _poem("马致远", genre="曲", dynasty="元", title="越调・天净沙秋思")
+    assert song > _poem("马致远", genre="曲", dynasty="元", title="破幽梦孤雁汉宫秋・金盏儿")
+
+
+def test_what_is_left_of_a_known_poet_before_tang_is_known() -> None:
+    assert _poem("曹操", dynasty="汉") > _poem("曹操", dynasty="唐")
+    assert _poem("无人知", dynasty="汉") == _poem("无人知", dynasty="唐")

@@ -44,7 +44,7 @@ COLLECTIONS = (
         "御定全唐诗", ("yudingquantangshi/json", "御定全唐詩/json"), r"\d+\.json", "诗", "唐", _T, supplement=True
     ),
     Collection("水墨唐诗", ("shuimotangshi", "水墨唐诗"), r"shuimotangshi\.json", "诗", "唐", _S, tags=("水墨唐诗",)),
-    Collection("千家诗", ("mengxue", "蒙学"), r"qianjiashi\.json", "诗", "", _T, tags=("千家诗",)),
+    Collection("千家诗", ("mengxue", "蒙学"), r"qianjiashi\.json", "诗", "宋", _T, tags=("千家诗",)),
     Collection("全宋词", ("songci", "宋词"), r"ci\.song\.(\d+|2019y)\.json", "词", "宋", _S),
     Collection("宋词三百首", ("songci", "宋词"), r"宋词三百首\.json", "词", "宋", _S, tags=("宋词三百首",)),
     Collection("花间集", ("huajianji",), r"huajianji-[1-9x]-juan\.json", "词", "五代", _S, tags=("花间集",)),

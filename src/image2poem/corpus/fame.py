@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable
 
+from image2poem.corpus.dynasty import when
 from image2poem.corpus.poets import NAMELESS, UNKNOWN, WEIGHTS
 
 # Tags that say: chosen by an anthologist, or taught in school.
@@ -56,6 +57,7 @@ PLACES = frozenset(
     ]
 )
 _FRAGMENT = frozenset(["句", "残句", "断句", "失题", "阙题", "逸句", "佚句"])
+_PLAY = re.compile(r"(?!(?:黄钟|正宫|仙吕|南吕|中吕|双调|越调|商调|商角调|大石调|小石调|般涉调|道宫|高平调)・)[^・]*・")
 
 
 def author_weight(author: str) -> float:
@@ -66,6 +68,11 @@ def author_weight(author: str) -> float:
 def is_fragment(title: str) -> bool:
     """Whether a title says that only lines survive."""
     return title.split(" ")[0] in _FRAGMENT
+
+
+def is_play(title: str) -> bool:
+    """Whether the title of a 曲 says that it is sung in a play: 张君瑞害相思・紫花儿序, but not 越调・天净沙秋思."""
+    return bool(_PLAY.match(title))
 
 
 def anthology(tags: Iterable[str]) -> float:
@@ -112,6 +119,10 @@ def poem_fame(
         score += 0.10 * poet
     if genre == "楚辞":
         score += 0.24
+    elif genre == "曲" and not is_play(title):
+        score += 0.12 * poet
+    elif genre == "诗" and poet > UNKNOWN and when(dynasty) < when("唐"):  # what is left of so long ago is known
+        score += 0.15 * poet
     if genre == "诗" and dynasty == "宋":
         score -= 0.05
     if noted:

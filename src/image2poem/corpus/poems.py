@@ -17,7 +17,8 @@ from image2poem.corpus.tunes import is_tune
 from image2poem.corpus.work import Script, Work
 
 _BATCH = 4096  # works converted at once
-_NAME_NOTE = re.compile(r"[（(\[].*?[）)\]]")
+# 无名氏《宦门子弟错立身》 is nobody's name, 王炎2 the second of that name, 尹鹗 六首 has six poems, 清尚〖1〗 a footnote
+_NAME_NOTE = re.compile(r"[（(\[〖].*?[）)\]〗]|《.*?》|\d+$|\s.{1,2}首$")
 
 
 @dataclass(slots=True, eq=False)
