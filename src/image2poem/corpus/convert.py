@@ -3,7 +3,8 @@
 OpenCC's t2s is made for modern prose. Where it takes away a distinction that a reader of verse needs (餘 "remain" and
 余 "I" both become 余; the note 徵 becomes 征; the water plant 蘋 becomes an apple's 苹), the characters are lifted
 out before the conversion and put back after it. Graphic variants that it leaves (牎 窓 → 窗) are then folded by the
-first table of variant characters (第一批异体字整理表, 1955). The source's own spelling is kept in its own column.
+first table of variant characters (第一批异体字整理表, 1955). Simplified forms outside the basic plane, which few fonts
+draw (𪩘, 𫚥), go back to the form that printed books keep (巘, 鰕). The source's own spelling is kept in its own column.
 """
 
 from __future__ import annotations
@@ -67,16 +68,6 @@ _VARIANTS = (
 _HOLD = 0xF0000  # plane 15: no source uses it
 
 
-def _after_conversion() -> dict[int, str]:
-    table = {ord(pair[0]): pair[1] for pair in _VARIANTS.split() if pair[0] != pair[1]}
-    for i, (_, simplified) in enumerate(_IN_NAMES + _IN_VERSE):
-        table[_HOLD + i] = simplified
-    return table
-
-
-_PUT_BACK = _after_conversion()
-
-
 def _lifter(rules: Sequence[tuple[str, str]]) -> re.Pattern[str]:
     return re.compile("|".join(f"({pattern})" for pattern, _ in rules))
 
@@ -98,6 +89,16 @@ def _opencc() -> OpenCC:
     return OpenCC("t2s")
 
 
+@cache
+def _after_conversion() -> dict[int, str]:
+    """What characters become once OpenCC has done its part."""
+    ideographs = "".join(map(chr, (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000))))
+    converted: str = _opencc().convert(ideographs)
+    table = {ord(new): old for old, new in zip(ideographs, converted, strict=True) if new > "\uffff"}
+    table |= {ord(pair[0]): pair[1] for pair in _VARIANTS.split() if pair[0] != pair[1]}
+    return table | {_HOLD + i: simplified for i, (_, simplified) in enumerate(_IN_NAMES + _IN_VERSE)}
+
+
 def _lift(text: str, rules: tuple[re.Pattern[str], list[int]]) -> str:
     pattern, holders = rules
     out: list[str] = []
@@ -112,7 +113,7 @@ def _lift(text: str, rules: tuple[re.Pattern[str], list[int]]) -> str:
 def _convert(texts: Iterable[str], rules: tuple[re.Pattern[str], list[int]]) -> list[str]:
     lifted = _lift("\x1e".join(texts), rules)
     converted: str = _opencc().convert(lifted)
-    return converted.translate(_PUT_BACK).split("\x1e")
+    return converted.translate(_after_conversion()).split("\x1e")
 
 
 def simplify_verse(texts: Sequence[str]) -> list[str]:
