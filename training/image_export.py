@@ -18,9 +18,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from training.export import write_card
 from training.image_encoder import Head
 from training.image_tower import SIZE, ImageTower, export
-from training.text_export import write_card
 
 SMALL = 2048  # tensors of fewer numbers stay float32
 DATA = (
