@@ -74,14 +74,17 @@ class LikeLengths(DefaultBatchSampler):
         return len(self.lengths) // self.batch_size
 
 
-def as_dataset(rows: list[Row], negatives: int, low_overlap: int, draw: random.Random) -> Dataset:
-    """Columns anchor, positive, negative_1 ...; a row with too few negatives gets other rows' verses."""
+def as_dataset(rows: list[Row], epochs: int, negatives: int, low_overlap: int, draw: random.Random) -> Dataset:
+    """Columns anchor, positive, negative_1 ..., negatives drawn anew for each epoch.
+
+    A row with too few negatives gets other rows' verses.
+    """
     everything = [verse for row in rows for verse in row["pos"]]
     out = []
     for row in rows:
         for verse in row["pos"]:
             times = low_overlap if overlap(row["query"], verse) < LOW_OVERLAP else 1
-            for _ in range(times):
+            for _ in range(times * epochs):
                 own = {fold(text) for text in row["pos"]}
                 wrong = [text for text in row["neg"] if fold(text) not in own]
                 wrong = draw.sample(wrong, min(negatives, len(wrong)))
@@ -98,7 +101,7 @@ def main() -> None:
     parser.add_argument("--train", type=Path, nargs="+", required=True)
     parser.add_argument("--dev", type=Path, help="rows whose loss is told now and then")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=float, default=3)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--steps", type=int, default=-1, help="stop after so many, whatever the epochs say")
     parser.add_argument("--batch", type=int, default=128, help="queries a step and process")
     parser.add_argument("--group", type=int, default=2, help="verses a query brings: its own and group - 1 negatives")
@@ -126,8 +129,8 @@ def main() -> None:
         model[1].pooling_mode = args.pooling
     draw = random.Random(args.seed)
     data = [row for path in args.train for row in read_rows(path)]
-    train = as_dataset(data, args.group - 1, args.low_overlap, draw)
-    dev = as_dataset(read_rows(args.dev), args.group - 1, 1, draw) if args.dev else None
+    train = as_dataset(data, args.epochs, args.group - 1, args.low_overlap, draw)
+    dev = as_dataset(read_rows(args.dev), 1, args.group - 1, 1, draw) if args.dev else None
 
     shared = {"scale": 1 / args.temperature, "gather_across_devices": True}
     inner = (
@@ -141,7 +144,7 @@ def main() -> None:
     checkpoints = args.out / "run"
     settings = SentenceTransformerTrainingArguments(
         output_dir=str(checkpoints),
-        num_train_epochs=args.epochs,
+        num_train_epochs=1,
         max_steps=args.steps,
         per_device_train_batch_size=args.batch,
         per_device_eval_batch_size=args.batch,
