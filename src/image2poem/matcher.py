@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +15,13 @@ from image2poem.corpus import Corpus, Facets, Filters, Progress, mask, open_corp
 from image2poem.corpus.convert import simplify_verse
 from image2poem.encoders import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
 from image2poem.errors import IndexFileError
+from image2poem.index.manifest import COMMAND
 from image2poem.model import Imagery, Match, Matches, Provenance, Sight
 from image2poem.photo import load_photo
 from image2poem.retrieval import diversity, fusion, naming, routes
 from image2poem.settings import Settings, load_settings
-from image2poem.sight import Seer
-from image2poem.sight.builtin import BuiltinSeer, ImageryTable, load_imagery
+from image2poem.sight import Seer, zeroshot
+from image2poem.sight.builtin import BuiltinSeer, ImageryScale, load_imagery, load_usual_chances
 from image2poem.sight.lexicon import Lexicon, load_lexicon
 
 if TYPE_CHECKING:
@@ -113,12 +117,12 @@ class ImageToPoem:
     @cached_property
     def text_encoder(self) -> TextEncoder:
         """Descriptions and verses to vectors."""
-        return load_text_encoder(self.settings.text_encoder, self.settings.threads)
+        return load_text_encoder(self.settings.text_encoder, self.settings.threads, self.settings.device)
 
     @cached_property
     def image_encoder(self) -> ImageEncoder:
-        """Photos to vectors in the same space."""
-        return load_image_encoder(self.settings.image_encoder, self.settings.threads)
+        """Photos to vectors, in the same space if both are built in."""
+        return load_image_encoder(self.settings.image_encoder, self.settings.threads, self.settings.device)
 
     @cached_property
     def lexicon(self) -> Lexicon:
@@ -131,9 +135,14 @@ class ImageToPoem:
         return BuiltinSeer(self.image_encoder, self.imagery, self.lexicon)
 
     @cached_property
-    def imagery(self) -> ImageryTable:
-        """What the terms of the lexicon look like."""
-        return load_imagery(self.text_encoder.model_id, self.lexicon)
+    def imagery(self) -> ImageryScale:
+        """What the terms of the lexicon look like to the image encoder."""
+        tower = self.image_encoder.text_tower
+        if tower is None:
+            return load_imagery(self.image_encoder.space, self.lexicon)
+        path = zeroshot.phrases_file(self._folder(tower), tower, self.lexicon)
+        with self._exact_command():
+            return zeroshot.read_zero_shot(path, tower, load_usual_chances(self.lexicon))
 
     @cached_property
     def weights(self) -> fusion.Weights:
@@ -148,24 +157,55 @@ class ImageToPoem:
     @cached_property
     def library(self) -> routes.Library:
         """What the routes search."""
-        opened = index.open_index(self._folder, self.text_encoder.model_id, self.corpus.corpus_id, self._count)
-        names = naming.read_naming(naming.naming_file(self._folder, self.lexicon, opened.manifest.build), self._count)
+        folder = self._folder(self.text_encoder)
+        with self._exact_command():
+            opened = index.open_index(folder, self.text_encoder.model_id, self.corpus.corpus_id, self._count)
+            names = naming.read_naming(naming.naming_file(folder, self.lexicon, opened.manifest.build), self._count)
         return routes.Library(
             opened,
             names,
             self.lexicon,
             self.text_encoder,
-            self.imagery.usual_vector,
-            names.agreement(self.imagery.usual_chances),
+            lambda: self.photo_space,
+            names.agreement(load_usual_chances(self.lexicon)),
         )
+
+    @cached_property
+    def photo_space(self) -> routes.PhotoSpace | None:
+        """The verses in the space of the photos' vectors; None if no encoder in use can put them there."""
+        tower = self.image_encoder.text_tower
+        if tower is not None:
+            with self._exact_command():
+                verses = index.open_vectors(self._folder(tower), tower.model_id, self.corpus.corpus_id, self._count)
+        elif self.image_encoder.space == self.text_encoder.model_id:
+            verses = self.library.index.dense
+        else:
+            return None
+        return routes.PhotoSpace(verses, self.imagery.usual_vector)
 
     @property
     def _count(self) -> int:
         return self.corpus.select_count if self.settings.size == "select" else len(self.corpus)
 
+    def _folder(self, encoder: TextEncoder) -> Path:
+        return index.index_folder(self.settings.index_dir, encoder.model_id, self.settings.size)
+
+    @contextmanager
+    def _exact_command(self) -> Iterator[None]:
+        """An index that can't be opened names the command that builds the one of these very settings."""
+        try:
+            yield
+        except IndexFileError as error:
+            options = (f"--{name.replace('_', '-')} {shlex.quote(value)}" for name, value in self._unusual)
+            raise IndexFileError(str(error).replace(f"`{COMMAND}`", f"`{' '.join([COMMAND, *options])}`")) from None
+
     @property
-    def _folder(self) -> Path:
-        return index.index_folder(self.settings.index_dir, self.text_encoder.model_id, self.settings.size)
+    def _unusual(self) -> Iterator[tuple[str, str]]:
+        """Settings that decide on the index and are not the default ones."""
+        for name in ("home", "size", "text_encoder", "image_encoder"):
+            value = getattr(self.settings, name)
+            if value != Settings.model_fields[name].get_default(call_default_factory=True):
+                yield name, str(value)
 
     # What is built once.
 
@@ -181,22 +221,45 @@ class ImageToPoem:
         """
         if missing_only:
             try:
-                _ = self.library
+                _ = self.library, self.photo_space
             except IndexFileError:
                 pass
             else:
                 return
+        with self._exact_command():
+            self._build_verses(progress)
+            if tower := self.image_encoder.text_tower:
+                self._build_photo_space(tower, progress)
+
+    def _build_verses(self, progress: Progress) -> None:
+        folder = self._folder(self.text_encoder)
         manifest = index.build_index(
             self.corpus,
             self._count,
             self.text_encoder,
-            self._folder,
+            folder,
             lambda done, total: progress("encoding verses", done, total),
         )
-        path = naming.naming_file(self._folder, self.lexicon, manifest.build)
+        path = naming.naming_file(folder, self.lexicon, manifest.build)
         naming.write_naming(path, naming.name_verses(self.lexicon, self.corpus.texts(0, self._count)))
+
+    def _build_photo_space(self, tower: TextEncoder, progress: Progress) -> None:
+        folder = self._folder(tower)
+        index.build_index(
+            self.corpus,
+            self._count,
+            tower,
+            folder,
+            lambda done, total: progress("encoding verses for photos", done, total),
+            lexical=False,
+        )
+        path = zeroshot.phrases_file(folder, tower, self.lexicon)
+        zeroshot.write_phrases(path, zeroshot.phrase_vectors(tower, self.lexicon))
 
     def verify_index(self) -> None:
         """Read every byte of the index and raise IndexFileError if one is wrong."""
-        index.verify(self._folder)
-        _ = self.library
+        with self._exact_command():
+            for encoder in (self.text_encoder, self.image_encoder.text_tower):
+                if encoder is not None:
+                    index.verify(self._folder(encoder))
+        _ = self.library, self.photo_space

@@ -79,7 +79,7 @@ class Imagery:
 class Sight:
     """What was seen in a photo."""
 
-    vector: Vector | None  # float32[d], unit length, in the verse space; None where there is no photo
+    vector: Vector | None  # float32[d], unit length, in the image encoder's space; None where there is no photo
     imagery: tuple[Imagery, ...]  # surest first
     description: str  # vernacular (白话); what the text routes search with
 

@@ -38,8 +38,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(default_factory=_home, description="folder that holds the corpus and the indexes")
     size: Literal["select", "full"] = Field(default="select", description="which verses have vectors")
-    text_encoder: str = Field(default="builtin", description="the built-in one, or a folder that holds one")
+    text_encoder: str = Field(default="builtin", description="the built-in one, a folder, or a name of the hub")
     image_encoder: str = Field(default="builtin", description="likewise")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="where models of the hub run")
     threads: int = Field(default=0, ge=0, description="threads a model may use; 0: one for each core")
     max_pixels: int = Field(default=100_000_000, gt=0, description="larger pictures are refused")
     max_bytes: int = Field(default=64_000_000, gt=0, description="larger files are refused")

@@ -105,6 +105,8 @@ class OnnxTextEncoder:
 class OnnxImageEncoder:
     """An image encoder from a model folder; its vectors lie in the space of one text encoder."""
 
+    text_tower = None
+
     def __init__(self, folder: Path, threads: int = 0) -> None:
         """Open the model.
 

@@ -11,7 +11,7 @@ from image2poem.index.build import build_index
 from image2poem.index.dense import DenseIndex
 from image2poem.index.lexical import LexicalIndex, tokens
 from image2poem.index.manifest import Manifest, index_folder, verify
-from image2poem.index.store import Index, open_index
+from image2poem.index.store import Index, open_index, open_vectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,6 +26,7 @@ __all__ = [
     "build_index",
     "index_folder",
     "open_index",
+    "open_vectors",
     "tokens",
     "verify",
 ]

@@ -30,6 +30,7 @@ from image2poem.encoders import TextEncoder
 from image2poem.errors import IndexFileError, ModelError
 from image2poem.index.lexical import FILES, lexical_arrays
 from image2poem.index.manifest import (
+    COMMAND,
     FORMAT,
     NAME,
     File,
@@ -69,6 +70,7 @@ def build_index(
     encoder: TextEncoder,
     folder: Path,
     progress: Callable[[int, int], object] = lambda done, total: None,
+    lexical: bool = True,
 ) -> Manifest:
     """Make `folder` hold the index of the first `count` verses, doing only what is left to do.
 
@@ -78,6 +80,7 @@ def build_index(
         encoder: gives the vectors, with `encode_document`.
         folder: `index_folder(...)`; made if it isn't there.
         progress: called with (verses done, count) now and then, first with what earlier builds had done.
+        lexical: count the verses' characters too; a second index beside the first needs its vectors only.
 
     Raises:
         IndexFileError: another process is building here, the disk is full, or the folder can't be written.
@@ -88,11 +91,16 @@ def build_index(
     with _sentences(folder, _disk(count, encoder.dimension)):
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder):
-            return _build(verses, count, encoder, folder, progress)
+            return _build(verses, count, encoder, folder, progress, lexical)
 
 
 def _build(
-    verses: Verses, count: int, encoder: TextEncoder, folder: Path, progress: Callable[[int, int], object]
+    verses: Verses,
+    count: int,
+    encoder: TextEncoder,
+    folder: Path,
+    progress: Callable[[int, int], object],
+    lexical: bool,
 ) -> Manifest:
     hashes = np.fromiter((_hash(text) for block in _blocks(verses, count) for text in block), np.uint64, count)
     space = f"{encoder.model_id}\n{encoder.dimension}\n".encode()
@@ -104,9 +112,11 @@ def _build(
         _leave_room(build, count, encoder)
         write_whole(build / "verses.npy", _npy(hashes))
         _vectors(verses, hashes, encoder, build, progress)
-        for name, array in lexical_arrays(_blocks(verses, count)).items():
-            write_whole(build / name, _npy(array))
-        names = ("vectors.npy", "verses.npy", *FILES)
+        names = ["vectors.npy", "verses.npy"]
+        if lexical:
+            for name, array in lexical_arrays(_blocks(verses, count)).items():
+                write_whole(build / name, _npy(array))
+            names += FILES
         known = {name: File((build / name).stat().st_size, sha256(build / name)) for name in names}
     manifest = Manifest(FORMAT, encoder.model_id, encoder.dimension, count, verses.corpus_id, key, known)
     write_manifest(folder, manifest)
@@ -299,7 +309,7 @@ def _sentences(folder: Path, need: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        again = "then run `image2poem index` again: it goes on where it stopped"
+        again = f"then run `{COMMAND}` again: it goes on where it stopped"
         if error.errno in _FULL:
             raise IndexFileError(
                 f"no space left for the index in {folder}, which takes {math.ceil(need / 1e6)} MB in all; free some, "

@@ -20,7 +20,8 @@ from image2poem.errors import IndexFileError
 
 FORMAT = 1
 NAME = "manifest.json"
-REBUILD = "build it again with `image2poem index`"
+COMMAND = "image2poem index"  # what builds an index
+REBUILD = f"build it again with `{COMMAND}`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def read_manifest(folder: Path) -> Manifest:
             return Manifest(**{**content, "files": {name: File(**file) for name, file in content["files"].items()}})
         version = content["format"]
     except (FileNotFoundError, NotADirectoryError):
-        raise IndexFileError(f"there is no index in {folder} yet; build it with `image2poem index`") from None
+        raise IndexFileError(f"there is no index in {folder} yet; build it with `{COMMAND}`") from None
     except OSError as error:
         raise IndexFileError(
             f"the index in {folder} can't be read ({error.strerror}); make it readable or {REBUILD}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from image2poem.errors import IndexFileError
 from image2poem.index.dense import DenseIndex
 from image2poem.index.lexical import FILES, LexicalIndex
 from image2poem.index.manifest import REBUILD, Manifest, damage, read_manifest
+
+_Opened = TypeVar("_Opened")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,17 @@ def open_index(folder: Path, model_id: str, corpus_id: str, count: int) -> Index
     Raises:
         IndexFileError: it is missing, damaged, or belongs to another model, corpus or size.
     """
+    return _checked(folder, model_id, corpus_id, count, _open)
+
+
+def open_vectors(folder: Path, model_id: str, corpus_id: str, count: int) -> DenseIndex:
+    """As `open_index`, for one that was built without characters."""
+    return _checked(folder, model_id, corpus_id, count, _open_vectors)
+
+
+def _checked(
+    folder: Path, model_id: str, corpus_id: str, count: int, opener: Callable[[Path, Manifest], _Opened]
+) -> _Opened:
     manifest = read_manifest(folder)
     if manifest.model_id != model_id:
         raise IndexFileError(
@@ -42,27 +56,35 @@ def open_index(folder: Path, model_id: str, corpus_id: str, count: int) -> Index
     if manifest.count != count:
         raise IndexFileError(f"the index in {folder} has {manifest.count} verses instead of {count}; {REBUILD}")
     try:
-        return _open(folder, manifest)
+        return _whole(folder, manifest, opener)
     except IndexFileError:
         if read_manifest(folder) == manifest:
             raise
-        return open_index(folder, model_id, corpus_id, count)  # a build replaced it while we were opening it
+        return _checked(folder, model_id, corpus_id, count, opener)  # a build replaced it while we were opening it
 
 
-def _open(folder: Path, manifest: Manifest) -> Index:
+def _whole(folder: Path, manifest: Manifest, opener: Callable[[Path, Manifest], _Opened]) -> _Opened:
     build = folder / manifest.build
     for name, file in manifest.files.items():
         if problem := damage(build / name, file, whole=False):
             raise IndexFileError(f"the index in {folder} is damaged ({problem}); {REBUILD}")
     try:
-        vectors = _load(build / "vectors.npy")
-        if vectors.dtype != np.float32 or vectors.shape != (manifest.count, manifest.dimension):
-            raise ValueError(f"vectors.npy holds {vectors.dtype}{list(vectors.shape)}")
-        tokens, starts, postings, scores = (_load(build / name) for name in FILES)
-        lexical = LexicalIndex(tokens, starts, postings, scores, manifest.count)
+        return opener(build, manifest)
     except (OSError, ValueError) as error:
         raise IndexFileError(f"the index in {folder} is damaged ({error}); {REBUILD}") from None
-    return Index(DenseIndex(vectors), lexical, manifest)
+
+
+def _open(build: Path, manifest: Manifest) -> Index:
+    dense = _open_vectors(build, manifest)
+    tokens, starts, postings, scores = (_load(build / name) for name in FILES)
+    return Index(dense, LexicalIndex(tokens, starts, postings, scores, manifest.count), manifest)
+
+
+def _open_vectors(build: Path, manifest: Manifest) -> DenseIndex:
+    vectors = _load(build / "vectors.npy")
+    if vectors.dtype != np.float32 or vectors.shape != (manifest.count, manifest.dimension):
+        raise ValueError(f"vectors.npy holds {vectors.dtype}{list(vectors.shape)}")
+    return DenseIndex(vectors)
 
 
 def _load(path: Path) -> NDArray[Any]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from image2poem.encoders import TextEncoder
-from image2poem.index import Index
+from image2poem.index import Index, VectorIndex
 from image2poem.index.lexical import tokens
 from image2poem.index.rank import best
 from image2poem.model import Sight
@@ -30,6 +30,14 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoSpace:
+    """The verses as the image encoder's space has them."""
+
+    verses: VectorIndex
+    usual_vector: NDArray[np.float32]  # [d], what photos look like in general
+
+
+@dataclass(frozen=True, slots=True)
 class Library:
     """What the routes search: the index, what its verses name, and the words for what is seen."""
 
@@ -37,22 +45,21 @@ class Library:
     naming: Naming
     lexicon: Lexicon
     encoder: TextEncoder
-    usual_vector: NDArray[np.float32]  # [d], what photos look like in general
+    photo_space: Callable[[], PhotoSpace | None]  # opened for a photo; None: no verse can be compared with its vector
     usual: NDArray[np.float32]  # [n], how well each verse agrees with photos in general
 
 
-def cross_modal(library: Library, sight: Sight, mask: Mask) -> Ranked:
+def cross_modal(space: PhotoSpace, vector: NDArray[np.float32], mask: Mask) -> Ranked:
     """Image vector against verse vectors, with no words between them.
 
     What photos have in common is taken off first: else the verses that are a little like any photo come up for all.
     """
-    assert sight.vector is not None
-    return _dense(library, (sight.vector - COMMON * library.usual_vector)[None], mask)
+    return _dense(space.verses, (vector - COMMON * space.usual_vector)[None], mask)
 
 
 def vernacular(library: Library, description: str, mask: Mask) -> Ranked:
     """A description in everyday Chinese against verse vectors."""
-    return _dense(library, library.encoder.encode_query([description]), mask)
+    return _dense(library.index.dense, library.encoder.encode_query([description]), mask)
 
 
 def lexical(library: Library, weights: Mapping[str, float], mask: Mask) -> Ranked:
@@ -82,8 +89,8 @@ def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ra
         mask: bool[n], True where a verse may be found.
     """
     found: dict[str, Ranked] = {}
-    if sight.vector is not None:
-        found["cross_modal"] = cross_modal(library, sight, mask)
+    if sight.vector is not None and (space := library.photo_space()):
+        found["cross_modal"] = cross_modal(space, sight.vector, mask)
     if sight.imagery:
         chances = np.zeros(len(library.lexicon.terms), np.float32)
         for item in sight.imagery:
@@ -107,6 +114,6 @@ def imagery_words(lexicon: Lexicon, sight: Sight) -> dict[str, float]:
     return weights
 
 
-def _dense(library: Library, queries: NDArray[np.float32], mask: Mask) -> Ranked:
-    ids, scores = library.index.dense.search(queries, DEPTH, mask)
+def _dense(verses: VectorIndex, queries: NDArray[np.float32], mask: Mask) -> Ranked:
+    ids, scores = verses.search(queries, DEPTH, mask)
     return Ranked(ids[0], scores[0])

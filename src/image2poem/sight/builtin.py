@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,17 @@ if TYPE_CHECKING:
 
 SEEN = 0.12  # a chance under this isn't worth a word
 MOST = 12  # terms told at most
+
+
+class ImageryScale(Protocol):
+    """Reads the imagery off a photo's vector."""
+
+    @property
+    def usual_vector(self) -> NDArray[np.float32]:
+        """What photos look like in general, float32[d]."""
+
+    def chances(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A photo's vector -> the chance of each term to be in it, float32[t]."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +60,35 @@ def load_imagery(space: str, lexicon: Lexicon, folder: Path = DATA / "sight") ->
     Raises:
         ModelError: it is missing or damaged, or was made for another model or lexicon.
     """
+    card, rows = _read(lexicon, folder)
+    if card["space"] != space:
+        raise ModelError(f"the imagery in {folder} belongs to another model; install image2poem again")
+    return ImageryTable(
+        rows["vectors"], float(rows["scale"]), rows["bias"], rows["usual_vector"], rows["usual_chances"]
+    )
+
+
+def load_usual_chances(lexicon: Lexicon, folder: Path = DATA / "sight") -> NDArray[np.float32]:
+    """How often photos show each term of the lexicon, float32[t]: true of photos, whatever looks at them.
+
+    Raises:
+        ModelError: the table is missing or damaged, or was made for another lexicon.
+    """
+    return _read(lexicon, folder)[1]["usual_chances"]
+
+
+def _read(lexicon: Lexicon, folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
     card = read_card(folder)
-    if card["space"] != space or card["terms"] != [term.term for term in lexicon.terms]:
-        raise ModelError(f"the imagery in {folder} belongs to another model or lexicon; install image2poem again")
+    if card["terms"] != [term.term for term in lexicon.terms]:
+        raise ModelError(f"the imagery in {folder} belongs to another lexicon; install image2poem again")
     with np.load(folder / "imagery.npz") as table:
-        rows = {name: table[name].astype(np.float32) for name in table.files}
-    return ImageryTable(**{**rows, "scale": float(rows["scale"])})
+        return card, {name: table[name].astype(np.float32) for name in table.files}
 
 
 class BuiltinSeer:
     """Sees with an image encoder, and reads the imagery off its vector."""
 
-    def __init__(self, encoder: ImageEncoder, table: ImageryTable, lexicon: Lexicon) -> None:
+    def __init__(self, encoder: ImageEncoder, table: ImageryScale, lexicon: Lexicon) -> None:
         """See with `encoder`, whose space is that of `table`."""
         self._encoder, self._table, self._lexicon = encoder, table, lexicon
 
