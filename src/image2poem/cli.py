@@ -43,6 +43,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show each route's rank for each line.")]
 Home = Annotated[Path | None, typer.Option("--home", help="Folder of corpus and index.", envvar="IMAGE2POEM_HOME")]
 Size = Annotated[str | None, typer.Option("--size", help="Which verses are searched: select or full.")]
+TextModel = Annotated[
+    str | None, typer.Option("--text-encoder", help="builtin, a folder, or a hub name: BAAI/bge-base-zh-v1.5")
+]
+ImageModel = Annotated[
+    str | None, typer.Option("--image-encoder", help="Likewise: OFA-Sys/chinese-clip-vit-base-patch16")
+]
 Source = Annotated[
     list[str] | None,
     typer.Option("--source", help="chinese-poetry, poetry-source, or a folder, archive or .jsonl (may be repeated)."),
@@ -85,13 +91,15 @@ def match(
     explain: Explain = False,
     home: Home = None,
     size: Size = None,
+    text_encoder: TextModel = None,
+    image_encoder: ImageModel = None,
 ) -> None:
     """Find the verses that say a photo."""
     from image2poem.matcher import ImageToPoem
     from image2poem.photo import find_photos
 
     names = find_photos(photos)
-    matcher = ImageToPoem(_settings(home, size))
+    matcher = ImageToPoem(_settings(home, size, text_encoder, image_encoder))
     filters = _filters(dynasty, author, genre, form, tag)
     matcher.check(filters)
     failed = 0
@@ -122,21 +130,24 @@ def search(
     explain: Explain = False,
     home: Home = None,
     size: Size = None,
+    text_encoder: TextModel = None,
 ) -> None:
     """Find the verses that say a sentence, without a photo."""
     from image2poem.matcher import ImageToPoem
 
-    matcher = ImageToPoem(_settings(home, size))
+    matcher = ImageToPoem(_settings(home, size, text_encoder))
     answer = matcher.search(description, top=top, filters=_filters(dynasty, author, genre, form, tag))
     print_json(answer) if as_json else print_matches(answer, explain=explain)
 
 
 @app.command()
-def setup(home: Home = None, size: Size = None) -> None:
+def setup(
+    home: Home = None, size: Size = None, text_encoder: TextModel = None, image_encoder: ImageModel = None
+) -> None:
     """Make ready what is missing: the corpus, the index. Takes some minutes the first time, none after."""
     from image2poem.matcher import ImageToPoem
 
-    settings = _settings(home, size)
+    settings = _settings(home, size, text_encoder, image_encoder)
     if not settings.corpus_file.exists():
         _build_corpus(settings, None)
     with _progress() as tell:
@@ -147,12 +158,14 @@ def setup(home: Home = None, size: Size = None) -> None:
 def index(
     home: Home = None,
     size: Size = None,
+    text_encoder: TextModel = None,
+    image_encoder: ImageModel = None,
     verify: Annotated[bool, typer.Option("--verify", help="Read every byte of it and say if it is whole.")] = False,
 ) -> None:
     """Build the index anew, or take up an interrupted build."""
     from image2poem.matcher import ImageToPoem
 
-    matcher = ImageToPoem(_settings(home, size))
+    matcher = ImageToPoem(_settings(home, size, text_encoder, image_encoder))
     if verify:
         matcher.verify_index()
         print("the index is whole")
@@ -189,10 +202,12 @@ def _build_corpus(settings: Settings, sources: list[str] | None) -> None:
         build_corpus(settings, sources or ["chinese-poetry"], tell)
 
 
-def _settings(home: Path | None, size: str | None) -> Settings:
+def _settings(
+    home: Path | None, size: str | None, text_encoder: str | None = None, image_encoder: str | None = None
+) -> Settings:
     from image2poem.settings import load_settings
 
-    return load_settings(home=home, size=size)
+    return load_settings(home=home, size=size, text_encoder=text_encoder, image_encoder=image_encoder)
 
 
 def _filters(

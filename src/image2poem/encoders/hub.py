@@ -11,9 +11,11 @@ import json
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from image2poem.errors import ModelError
 
@@ -43,12 +45,13 @@ def refusal(setting: str, value: str, reason: str, remedy: str) -> ModelError:
     return ModelError(f"setting '{setting}' = '{value}' can't be used: {reason}; {remedy}")
 
 
-def find_model(name: str, setting: str) -> HubModel:
+def find_model(name: str, setting: str, packages: tuple[str, ...]) -> HubModel:
     """The model called `name`, fetched if it is a name of the hub and not all here yet.
 
     Args:
         name: a folder that holds a model, or a name of the hub: owner/model.
         setting: which setting names it.
+        packages: what the extra brings to open it; nothing is fetched without.
 
     Raises:
         ModelError: there is no such folder, no such model, no way to fetch it, or the extra isn't installed.
@@ -58,23 +61,27 @@ def find_model(name: str, setting: str) -> HubModel:
         if not any((folder / file).is_file() for file in ("modules.json", "config.json")):
             reason = "the folder holds no model (no card.json of Image2Poem, no modules.json or config.json of the hub)"
             raise refusal(setting, name, reason, "name a folder that does, or a model of the hub")
-        return HubModel(setting, name, folder, folder.resolve().name)
-    if not _NAME.fullmatch(name):
+    elif not _NAME.fullmatch(name):
         reason = "there is no such folder, and names on the hub read owner/model"
         raise refusal(setting, name, reason, "correct it, or leave it out for the built-in model")
+    if missing := [package for package in packages if find_spec(package) is None]:
+        reason = f"models of the hub need {' and '.join(missing)}, which isn't installed"
+        raise refusal(setting, name, reason, "pip install 'image2poem[hub]'")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when huggingface_hub is imported
+    if folder.is_dir():
+        return HubModel(setting, name, folder, folder.resolve().name)
     return HubModel(setting, name, _fetch(name, setting), name.split("/")[1])
 
 
 def _fetch(name: str, setting: str) -> Path:
-    """Where the newest version lies, downloaded with the library's own progress bars where files are missing."""
-    with needs_extra(name, setting):
-        from huggingface_hub import errors, snapshot_download
+    """Where the model lies: as it was fetched before, if it is known to be whole, without asking the hub; else fetched."""
+    from huggingface_hub import errors, get_cached_repo_tree
+
     try:
-        folder = Path(snapshot_download(name, allow_patterns=[*_SMALL, _WEIGHTS[0]], ignore_patterns=_OTHER))
-        bare = [part.relative_to(folder) / _WEIGHTS[1] for part in _parts(folder) if not any(part.glob(_WEIGHTS[0]))]
-        if bare:  # of the same version, so that nothing is asked of the hub but what is missing
-            patterns = [*_SMALL, *(path.as_posix() for path in bare)]
-            snapshot_download(name, revision=folder.name, allow_patterns=patterns, ignore_patterns=_OTHER)
+        with suppress(errors.CachedRepoTreeNotFoundError, errors.LocalEntryNotFoundError):
+            get_cached_repo_tree(name)  # without this list of its files nobody knows whether one is missing
+            return _snapshot(name, local_files_only=True)
+        return _snapshot(name, local_files_only=False)
     except errors.GatedRepoError:
         remedy = f"accept its terms at https://huggingface.co/{name}, then log in with `hf auth login`"
         raise refusal(setting, name, "its owner asks for consent", remedy) from None
@@ -86,7 +93,20 @@ def _fetch(name: str, setting: str) -> Path:
         reason = f"it isn't whole on this machine and the hub can't be reached{cause}"
         raise refusal(setting, name, reason, "go online once, or name a folder that holds the model") from None
     except Exception as error:  # the hub's other errors share no base, nor do those of its HTTP library
-        raise refusal(setting, name, f"it can't be fetched ({said(error)})", "try again later") from None
+        raise refusal(
+            setting, name, f"it can't be fetched ({said(error)})", "correct the name, or try again later"
+        ) from None
+
+
+def _snapshot(name: str, local_files_only: bool) -> Path:
+    from huggingface_hub import snapshot_download
+
+    options: dict[str, Any] = {"ignore_patterns": _OTHER, "local_files_only": local_files_only}
+    folder = Path(snapshot_download(name, allow_patterns=[*_SMALL, _WEIGHTS[0]], **options))
+    bare = [part.relative_to(folder) / _WEIGHTS[1] for part in _parts(folder) if not any(part.glob(_WEIGHTS[0]))]
+    if bare:
+        patterns = [*_SMALL, *(path.as_posix() for path in bare)]
+        snapshot_download(name, revision=folder.name, allow_patterns=patterns, **options)
     return folder
 
 
@@ -104,7 +124,7 @@ def space_id(model: HubModel, extra: str = "") -> str:
         with path.open("rb") as stream:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
         digest.update(f"{path.relative_to(model.folder).as_posix()} {content}\n".encode())
-    return f"{model.short}@{digest.hexdigest()[:12]}"
+    return f"{model.short}-{digest.hexdigest()[:12]}"
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -123,32 +143,35 @@ def _parts(folder: Path) -> list[Path]:
     except (OSError, ValueError, KeyError, TypeError):
         inner = []
     below = [path for part in inner for path in part.rglob("*") if path.is_dir()]
-    return [folder, *(part for part in inner if part.is_dir()), *below]
-
-
-@contextmanager
-def needs_extra(name: str, setting: str) -> Iterator[None]:
-    """Import here what the extra `hub` brings; it sends no usage figures.
-
-    Raises:
-        ModelError: it isn't installed.
-    """
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when huggingface_hub is imported
-    try:
-        yield
-    except ImportError as error:
-        reason = f"models of the hub need more than is installed ({error})"
-        raise refusal(setting, name, reason, "pip install 'image2poem[hub]'") from None
+    return [folder, *inner, *below]
 
 
 @contextmanager
 def opening(model: HubModel, kind: str) -> Iterator[None]:
-    """Open a model here: without the libraries' tables and bars, and what goes wrong becomes a sentence.
+    """Import and open here: without the libraries' tables and bars, and what goes wrong becomes a sentence.
 
     Args:
         model: what is opened.
         kind: what it should be, for the sentence.
     """
+    try:
+        with _quiet():
+            yield
+    except ModelError:
+        raise
+    except ImportError as error:
+        remedy = "install what it names, or pip install --upgrade 'image2poem[hub]'"
+        raise model.error(f"what opens it can't be imported ({said(error)})", remedy) from None
+    except Exception as error:  # whatever a damaged or unusual model makes torch and transformers raise
+        reason = f"it can't be opened as {kind} ({said(error)})"
+        if "trust_remote_code" in str(error):
+            reason = "it comes with a program of its own, and those are not run here"
+        raise model.error(reason) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No tables of weights and no bars from transformers, whose state is put back afterwards."""
     from transformers.utils import logging
 
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
@@ -156,13 +179,6 @@ def opening(model: HubModel, kind: str) -> Iterator[None]:
     logging.disable_progress_bar()
     try:
         yield
-    except ModelError:
-        raise
-    except Exception as error:  # whatever a damaged or unusual model makes torch and transformers raise
-        reason = f"it can't be opened as {kind} ({said(error)})"
-        if "trust_remote_code" in str(error):
-            reason = "it comes with a program of its own, and those are not run here"
-        raise model.error(reason) from None
     finally:
         logging.set_verbosity(verbosity)
         if bars:

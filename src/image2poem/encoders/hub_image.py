@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from image2poem.encoders.hub import HubModel, find_model, needs_extra, opening, pick_device, space_id
+from image2poem.encoders.hub import HubModel, find_model, opening, pick_device, space_id
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -29,20 +29,20 @@ class HubImageEncoder:
         Raises:
             ModelError: the model can't be found, fetched or opened, lacks a tower, or the extra `hub` isn't installed.
         """
-        model = find_model(name, "image_encoder")
-        with needs_extra(name, "image_encoder"):
-            import torch
-            from transformers import AutoModel
-        self._device = pick_device(device, threads)
+        model = find_model(name, "image_encoder", ("torch", "transformers"))
         self._lock = Lock()  # fast tokenizers don't bear two threads
         with opening(model, "a CLIP-like model"):
+            import torch
+            from transformers import AutoModel
+
+            self._device = pick_device(device, threads)
             folder = str(model.folder)
             self._model = AutoModel.from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, trust_remote_code=False
             )
-            for tower in ("text", "image"):
-                if not hasattr(self._model, f"get_{tower}_features"):
-                    raise model.error(f"it has no {tower} tower (it is a {type(self._model).__name__})")
+            if not all(hasattr(self._model, f"get_{tower}_features") for tower in ("text", "image")):
+                kind = type(self._model).__name__
+                raise model.error(f"it is a {kind}, without a tower for text beside one for photos")
             self._model.eval().to(self._device)
             self._processor = _processor(model)
             self._text_options = _text_options(self._model.config, self._processor.tokenizer)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from image2poem.encoders.hub import find_model, needs_extra, opening, pick_device, space_id
+from image2poem.encoders.hub import find_model, opening, pick_device, space_id
 
 _BATCH = 128
 # (query, document) of models that want them and don't say so in their own settings
@@ -31,12 +31,12 @@ class HubTextEncoder:
         Raises:
             ModelError: it can't be found, fetched or opened, or the extra `hub` isn't installed.
         """
-        model = find_model(name, "text_encoder")
-        with needs_extra(name, "text_encoder"):
-            from sentence_transformers import SentenceTransformer
-        chosen = pick_device(device, threads)
+        model = find_model(name, "text_encoder", ("sentence_transformers", "torch"))
         self._lock = Lock()  # fast tokenizers don't bear two threads
         with opening(model, "a sentence-transformers model"):
+            from sentence_transformers import SentenceTransformer
+
+            chosen = pick_device(device, threads)
             self._model = SentenceTransformer(
                 str(model.folder), device=chosen, local_files_only=True, trust_remote_code=False
             ).float()
