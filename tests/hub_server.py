@@ -16,7 +16,7 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 @contextmanager
 def hub(models: dict[str, Path], gated: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Serve folders as models by name; yields (its address, the paths of files that were fetched)."""
+    """Serve folders as models by name; yields (its address, what was fetched: owner/model/file)."""
     fetched: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -44,7 +44,7 @@ def hub(models: dict[str, Path], gated: str = "") -> Iterator[tuple[str, list[st
             if file not in files:
                 return self.answer(b"", 404, {"X-Error-Code": "EntryNotFound"})
             if self.command == "GET":
-                fetched.append(file.relative_to(folder).as_posix())
+                fetched.append(f"{name}/{file.relative_to(folder).as_posix()}")
             return self.answer(file.read_bytes(), 200, {"ETag": f'"{_oid(file)}"', "X-Repo-Commit": REVISION})
 
         do_HEAD = do_GET  # noqa: N815

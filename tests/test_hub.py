@@ -121,9 +121,9 @@ def test_a_name_of_the_hub_is_fetched_once_and_then_needs_no_network(tmp_path: P
     models = {"tiny/one": some_model(tmp_path / "one"), "tiny/old": some_model(tmp_path / "old", "pytorch_model.bin")}
     with serve_hub(models, gated="tiny/gated") as (url, fetched):
         one, old, missing, gated = find(url, tmp_path / "hf", "tiny/one", "tiny/old", "tiny/no", "tiny/gated")
-        inner = ["1_Pooling/config.json", "2_Dense/pytorch_model.bin"]
-        small = ["config.json", "modules.json", "vocab.txt"]
-        assert sorted(fetched) == sorted([*inner, *small, "model.safetensors", *inner, *small, "pytorch_model.bin"])
+        files = ["1_Pooling/config.json", "2_Dense/pytorch_model.bin", "config.json", "modules.json", "vocab.txt"]
+        wanted = {"tiny/one": [*files, "model.safetensors"], "tiny/old": [*files, "pytorch_model.bin"]}
+        assert sorted(fetched) == sorted(f"{name}/{file}" for name in wanted for file in wanted[name])
         assert (Path(one) / "model.safetensors").is_file() and (Path(old) / "2_Dense" / "pytorch_model.bin").is_file()
         assert "'tiny/no' can't be used: the hub has no such model" in missing
         assert "https://huggingface.co/tiny/gated" in gated and "hf auth login" in gated
