@@ -148,10 +148,12 @@ def setup(
     from image2poem.matcher import ImageToPoem
 
     settings = _settings(home, size, text_encoder, image_encoder)
+    matcher = ImageToPoem(settings)
+    matcher.open_encoders()  # ahead of our bars: a download has its own
     if not settings.corpus_file.exists():
         _build_corpus(settings, None)
     with _progress() as tell:
-        ImageToPoem(settings).build_index(tell, missing_only=True)
+        matcher.build_index(tell, missing_only=True)
 
 
 @app.command()
@@ -170,6 +172,7 @@ def index(
         matcher.verify_index()
         print("the index is whole")
         return
+    matcher.open_encoders()
     with _progress() as tell:
         matcher.build_index(tell)
 

@@ -109,6 +109,14 @@ class ImageToPoem:
 
     # What is opened once.
 
+    def open_encoders(self) -> None:
+        """Open both encoders now; one of the hub is fetched first, with progress bars of its library's own.
+
+        Raises:
+            ModelError: one isn't there, or can't be fetched or opened.
+        """
+        _ = self.text_encoder, self.image_encoder
+
     @cached_property
     def corpus(self) -> Corpus:
         """The poems and verses."""
