@@ -80,7 +80,14 @@ def test_settings_never_change() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("size", "huge"), ("threads", "-1"), ("threads", "many"), ("max_pixels", "0"), ("timeout", "0")],
+    [
+        ("size", "huge"),
+        ("threads", "-1"),
+        ("threads", "many"),
+        ("max_pixels", "0"),
+        ("timeout", "0"),
+        ("device", "gpu"),
+    ],
 )
 def test_a_value_that_can_not_be_used(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"IMAGE2POEM_{name.upper()}", value)

@@ -93,9 +93,8 @@ def _fetch(name: str, setting: str) -> Path:
         reason = f"it isn't whole on this machine and the hub can't be reached{cause}"
         raise refusal(setting, name, reason, "go online once, or name a folder that holds the model") from None
     except Exception as error:  # the hub's other errors share no base, nor do those of its HTTP library
-        raise refusal(
-            setting, name, f"it can't be fetched ({said(error)})", "correct the name, or try again later"
-        ) from None
+        reason = f"it can't be fetched ({said(error)})"
+        raise refusal(setting, name, reason, "correct the name, or try again later") from None
 
 
 def _snapshot(name: str, local_files_only: bool) -> Path:
@@ -160,7 +159,7 @@ def opening(model: HubModel, kind: str) -> Iterator[None]:
     except ModelError:
         raise
     except ImportError as error:
-        remedy = "install what it names, or pip install --upgrade 'image2poem[hub]'"
+        remedy = "install what it names, or pip install --upgrade sentence-transformers transformers torch"
         raise model.error(f"what opens it can't be imported ({said(error)})", remedy) from None
     except Exception as error:  # whatever a damaged or unusual model makes torch and transformers raise
         reason = f"it can't be opened as {kind} ({said(error)})"
