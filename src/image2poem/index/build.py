@@ -41,6 +41,7 @@ from image2poem.index.manifest import (
     write_manifest,
     write_whole,
 )
+from image2poem.index.shipped import Shipped, shipped_vectors
 
 CHUNK = 2048  # verses on disk at a time: what a killed build loses at most
 BATCH = 128  # verses encoded at a time
@@ -102,7 +103,7 @@ def _build(
     progress: Callable[[int, int], object],
     lexical: bool,
 ) -> Manifest:
-    hashes = np.fromiter((_hash(text) for block in _blocks(verses, count) for text in block), np.uint64, count)
+    hashes = np.fromiter((verse_hash(text) for block in _blocks(verses, count) for text in block), np.uint64, count)
     space = f"{encoder.model_id}\n{encoder.dimension}\n".encode()
     key = hashlib.blake2b(space + hashes.tobytes(), digest_size=16).hexdigest()
     build = folder / key
@@ -222,8 +223,8 @@ class _Source:
         return rest
 
 
-def _sources(build: Path, encoder: TextEncoder) -> Iterator[_Source]:
-    """Other builds of this model, in this folder and in those beside it, as far as they are sound."""
+def _sources(build: Path, encoder: TextEncoder) -> Iterator[_Source | Shipped]:
+    """Other builds of this model, in this folder and in those beside it, as far as they are sound; then the package's."""
     for path in sorted(build.parent.parent.glob("*/*/progress.json")):
         near = path.parent
         rows = 0 if near == build else _rows_done(near, encoder)
@@ -240,6 +241,8 @@ def _sources(build: Path, encoder: TextEncoder) -> Iterator[_Source]:
             yield _Source(near, rows, encoder.dimension)
         except (OSError, ValueError):
             continue
+    if (shipped := shipped_vectors()) and shipped.space == _space(encoder):
+        yield shipped
 
 
 def _rows_done(build: Path, encoder: TextEncoder) -> int:
@@ -266,7 +269,7 @@ def _blocks(verses: Verses, count: int) -> Iterator[list[str]]:
         yield verses.texts(start, min(start + _BLOCK, count))
 
 
-def _hash(text: str) -> int:
+def verse_hash(text: str) -> int:
     """64 bits: among 1.5M verses two share one with a chance of 6 in 100 million."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
