@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from image2poem.errors import Image2PoemError
+from image2poem.errors import CardError, Image2PoemError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -61,6 +61,7 @@ _CHINESE = {
     "composed": "新作",
     "nothing": "没有合适的诗句；放宽筛选条件再试",
     "explain": "各路名次",
+    "new": "诗库里没有这句，卡片上标为新作；若它确有出处，请先把那首诗加入诗库：image2poem corpus --source",
 }
 _ENGLISH = {
     "sees": "sees",
@@ -69,6 +70,8 @@ _ENGLISH = {
     "composed": "composed",
     "nothing": "no verse fits; ask with fewer filters",
     "explain": "ranks",
+    "new": "the corpus doesn't have this verse, so the card says 新作 (composed); if it has a source, add the poem: "
+    "image2poem corpus --source",
 }
 
 
@@ -138,6 +141,54 @@ def search(
     matcher = ImageToPoem(_settings(home, size, text_encoder))
     answer = matcher.search(description, top=top, filters=_filters(dynasty, author, genre, form, tag))
     print_json(answer) if as_json else print_matches(answer, explain=explain)
+
+
+@app.command()
+def card(
+    photo: Annotated[str, typer.Argument(help="A photo or its http(s) URL.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help=".png, .jpg, .webp, .svg or .pdf; default: PHOTO-card.png")
+    ] = None,
+    layout: Annotated[
+        str, typer.Option("--layout", help="overlay, side, band, poster, scroll, moon, fan or square.")
+    ] = "overlay",
+    width: Annotated[int | None, typer.Option("--width", help="Pixels across; default: the photo's own.")] = None,
+    verse: Annotated[str | None, typer.Option("--verse", help="This verse instead of the best match.")] = None,
+    rank: Annotated[int, typer.Option("--rank", min=1, max=100, help="Which match: 1 is the best.")] = 1,
+    text: Annotated[str | None, typer.Option("--text", help="Your own words about the photo; they weigh most.")] = None,
+    script: Annotated[str, typer.Option("--script", help="simplified or traditional.")] = "simplified",
+    font: Annotated[str, typer.Option("--font", help="serif (宋体), kai (楷体) or a font file.")] = "serif",
+    punctuation: Annotated[str, typer.Option("--punctuation", help="pauses, full or none.")] = "pauses",
+    dynasty: Dynasty = None,
+    author: Author = None,
+    genre: Genre = None,
+    form: Form = None,
+    tag: Tag = None,
+    home: Home = None,
+    size: Size = None,
+    text_encoder: TextModel = None,
+    image_encoder: ImageModel = None,
+) -> None:
+    """Set the verse on the photo: a picture to share."""
+    from image2poem.card.matched import quoted
+    from image2poem.matcher import ImageToPoem
+
+    matcher = ImageToPoem(_settings(home, size, text_encoder, image_encoder))
+    if verse:
+        match = quoted(matcher.corpus, verse, photo, matcher.settings)
+    else:
+        filters = _filters(dynasty, author, genre, form, tag)
+        answer = matcher.match(photo, text=text, top=rank, filters=filters)
+        if len(answer) < rank:
+            raise CardError(f"only {len(answer)} verses fit; ask for a smaller --rank, or with fewer filters")
+        match = answer[rank - 1]
+    made = match.card(layout=layout, width=width, script=script, font=font, punctuation=punctuation)
+    file = made.save(output or Path(Path(photo).stem + "-card.png"))
+    words = _words()
+    notes = [*made.warnings, *([words["new"]] if match.provenance == "composed" else [])]
+    for note in notes:
+        print(note, file=sys.stderr)
+    print(f"{file}  {made.size[0]} x {made.size[1]}\n{match.verse}  {_source(match)}[{words[match.provenance.value]}]")
 
 
 @app.command()
@@ -287,8 +338,7 @@ def print_matches(answer: Matches, *, explain: bool = False) -> None:
 
 
 def _print_match(item: Match, words: dict[str, str], explain: bool) -> None:
-    source = f"{item.author}《{item.title}》 {item.dynasty} · {item.genre}" if item.author else ""
-    print(f"{item.verse}  {source}  {item.score:.2f}  [{words[item.provenance.value]}]")
+    print(f"{item.verse}  {_source(item)}{item.score:.2f}  [{words[item.provenance.value]}]")
     notes = []
     if item.reasons:
         notes.append(f"{words['names']}: {', '.join(item.reasons)}")
@@ -296,6 +346,10 @@ def _print_match(item: Match, words: dict[str, str], explain: bool) -> None:
         notes.append(f"{words['explain']}: " + ", ".join(f"{route} {rank}" for route, rank in item.ranks.items()))
     if notes:
         print("   " + "       ".join(notes))
+
+
+def _source(item: Match) -> str:
+    return f"{item.author}《{item.title}》 {item.dynasty} · {item.genre}  " if item.author else ""
 
 
 def _interrupt(*_: object) -> None:

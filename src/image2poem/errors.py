@@ -32,3 +32,7 @@ class SettingsError(Image2PoemError):
 
 class FilterError(SettingsError):
     """A filter names a dynasty, author, genre, form or tag that no verse has."""
+
+
+class CardError(Image2PoemError):
+    """A card that can't be made: no such layout or font, nothing to write on it, or no place to write it to."""

@@ -16,7 +16,7 @@ from image2poem.corpus.convert import simplify_verse
 from image2poem.encoders import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
 from image2poem.errors import IndexFileError
 from image2poem.index.manifest import COMMAND
-from image2poem.model import Imagery, Match, Matches, Provenance, Sight
+from image2poem.model import Imagery, Match, Matches, Origin, Provenance, Sight
 from image2poem.photo import load_photo
 from image2poem.retrieval import diversity, fusion, naming, routes
 from image2poem.settings import Settings, load_settings
@@ -56,7 +56,9 @@ class ImageToPoem:
             Image2PoemError: the photo can't be read, a filter names nobody, or corpus, index or models aren't there.
         """
         picture = load_photo(photo, self.settings, max_side=SIDE)
-        return self._answer(self.seer.see(picture), text, top, filters, photo=picture.name)
+        answer = self._answer(self.seer.see(picture), text, top, filters, photo=picture.name)
+        origin = Origin(photo, self.settings)
+        return replace(answer, items=tuple(replace(match, origin=origin) for match in answer))
 
     def search(self, text: str, top: int = 5, filters: Filters | None = None) -> Matches:
         """The verses that say a sentence; as `match`, without a photo."""

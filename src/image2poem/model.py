@@ -11,9 +11,14 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
     from PIL.Image import Image
+
+    from image2poem.card import Card
+    from image2poem.settings import Settings
 
     Vector = NDArray[np.float32]
 
@@ -85,6 +90,14 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What a match was made from, for whoever needs the photo again in full; it holds the source, not its pixels."""
+
+    photo: str | Path | bytes | Image | None  # None for a search without a photo
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A line that answers the photo."""
 
@@ -99,6 +112,22 @@ class Match:
     poem_id: int | None = None
     verse_id: int | None = None
     ranks: Mapping[str, int] = field(default_factory=dict)  # route -> rank there, 1 is best
+    origin: Origin | None = field(default=None, repr=False, compare=False)
+
+    def card(self, photo: str | Path | bytes | Image | Photo | None = None, **options: Any) -> Card:
+        """The verse set on the photo that it answers, loaded anew in full resolution.
+
+        Args:
+            photo: another photo than that one.
+            options: layout, width, script, font, punctuation, as `image2poem.card.make_card` takes them.
+
+        Raises:
+            CardError: there is no photo, or an option can't be used.
+            PhotoError: the photo isn't there any more.
+        """
+        from image2poem.card.matched import card_of
+
+        return card_of(self, photo, **options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,7 @@ _FOLD = str.maketrans(
     "馀於乾徵蘋麴幺瞭沈麽後着锺陽閒迴藉裏裡樽彷祗祇霑欹倘濛悽飃她翦捲纔珮碪谿飖甦縧拼騃",
     "余于干征苹曲么了沉么后著钟阳闲回借里里尊仿只只沾攲傥蒙凄飘他剪卷才佩砧溪摇苏绦拚呆",
 )
+_FOLDS_TO = frozenset(map(chr, _FOLD.values()))
 _FOLDED = re.compile("[" + "".join(map(chr, _FOLD)) + "]")
 _NOT_HAN_NOR_BREAK = re.compile(r"[^\n\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff〇]+")
 _NOT_HAN = re.compile(r"[^\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff〇]")
@@ -149,6 +150,11 @@ def bare(text: str) -> str:
 def fold(text: str) -> str:
     """The form by which two spellings of the same line are found equal: no punctuation, no editorial variants."""
     return _NOT_HAN.sub("", text).translate(_FOLD)
+
+
+def fold_differs(char: str) -> bool:
+    """Whether another character may stand for this one, or this one for another, when lines are compared."""
+    return ord(char) in _FOLD or char in _FOLDS_TO
 
 
 def fold_all(texts: Sequence[str]) -> list[str]:

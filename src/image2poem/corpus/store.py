@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from image2poem.corpus import schema
-from image2poem.corpus.convert import fold, simplify_verse
+from image2poem.corpus.convert import bare, fold, fold_differs, simplify_verse
 from image2poem.corpus.facets import KINDS, Facets, read_facets
 from image2poem.corpus.fingerprint import fingerprint
 from image2poem.corpus.stats import Stats
@@ -163,6 +163,19 @@ class Corpus:
                 if fold(str(found)) == key:
                     return int(str(number))
         return None
+
+    def holding(self, clause: str, most: int) -> list[int]:
+        """Ids of at most so many verses that hold a clause, simplified, the best known first.
+
+        Looks among the well-known verses, and where none of them holds it among all (a second or two for 1.5 million).
+        Characters that editions write differently count as any character: whoever asks compares with `fold`.
+        """
+        pattern = "".join("_" if fold_differs(char) else char for char in bare(clause))
+        for start, stop in ((0, self.select_count), (self.select_count, len(self))):
+            query = "SELECT id FROM verse WHERE id >= ? AND id < ? AND text LIKE ? ORDER BY id LIMIT ?"
+            if rows := self._rows(query, [start, stop, f"%{pattern}%", most]):
+                return [int(str(row[0])) for row in rows]
+        return []
 
     def names(self, kind: str) -> tuple[str, ...]:
         """All names of a kind: dynasty, author, genre, form or tag."""
