@@ -74,6 +74,7 @@ def _parts(text: str, fonts: Fonts, small: float, most: float) -> list[str]:
     _, length = column(text, fonts, small, 0.12)
     count = max(1, math.ceil(length / max(most, 3 * small) - 0.05))
     edges = [round(i * len(text) / count) for i in range(count + 1)]
+    edges[1:-1] = [edge + 1 if text[edge] in "·》〉）" else edge for edge in edges[1:-1]]
     return [text[start:end] for start, end in pairwise(edges)]
 
 

@@ -6,7 +6,8 @@ what surrounds them, near and far, after Achanta et al., "Frequency-tuned salien
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from PIL import Image
@@ -17,7 +18,7 @@ from image2poem.card.colour import AIM, Floats, linear, luminance, oklab
 SIDE = 192  # pixels on the longer side of the map
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Ground:
     """A photo as one sees it who looks for a place to write; arrays float32[h, w]."""
 
@@ -31,6 +32,12 @@ class Ground:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels of the map."""
         return self.texture.shape[1], self.texture.shape[0]
+
+    @cached_property
+    def sums(self) -> dict[str, Floats]:
+        """For means over boxes: of each array above, and of lightness squared, the sums from the corner on."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)} | {"square": self.lightness**2}
+        return {name: _sums(values) for name, values in arrays.items()}
 
     def lighter_by(self, box: Box) -> float:
         """How far a part (in shares) would have to be darkened for light ink, where it is lightest."""
@@ -112,9 +119,9 @@ def _means(sums: Floats, width: int, height: int) -> Floats:
     return out
 
 
-def _uneven(values: Floats, width: int, height: int) -> Floats:
+def _uneven(sums: Floats, width: int, height: int) -> Floats:
     """Between the mean over a box and that over the worst of its three storeys: half calm isn't calm."""
-    sums, storey = _sums(values), max(1, height // 3)
+    storey = max(1, height // 3)
     whole, part = _means(sums, width, height), _means(sums, width, storey)
     rows = len(whole)
     starts = (0, (height - storey) // 2, height - storey)
@@ -141,12 +148,13 @@ def find_place(
     left, top = round(margin[0] * across), round(margin[1] * down)
     if wide > across - 2 * left or high > down - 2 * top:
         return None
-    texture = _uneven(ground.texture, wide, high)
-    pull = _means(_sums(ground.pull), wide, high)
-    light = _means(_sums(ground.too_light), wide, high)
-    dark = _means(_sums(ground.too_dark), wide, high)
-    mean = _means(_sums(ground.lightness), wide, high)
-    spread = np.sqrt(np.maximum(_means(_sums(ground.lightness**2), wide, high) - mean**2, 0))
+    sums = ground.sums
+    texture = _uneven(sums["texture"], wide, high)
+    pull = _means(sums["pull"], wide, high)
+    light = _means(sums["too_light"], wide, high)
+    dark = _means(sums["too_dark"], wide, high)
+    mean = _means(sums["lightness"], wide, high)
+    spread = np.sqrt(np.maximum(_means(sums["square"], wide, high) - mean**2, 0))
     rows, columns = texture.shape
     x = (np.arange(columns) + wide / 2) / across
     y = (np.arange(rows) + high / 2) / down

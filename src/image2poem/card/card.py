@@ -58,9 +58,9 @@ class Card:
         """The colour in which a character is written."""
         return self.sheet.inks[0 if glyph.role == "verse" else 1]
 
-    @cached_property
+    @property
     def background(self) -> Image.Image:
-        """The card without writing and seal, RGB."""
+        """The card without writing and seal, RGB; painted anew each time, since it is as large as the card."""
         card = Image.new("RGB", self.size, "white")
         for layer in self.sheet.layers:
             layer.paint(card, self.photo, self.scale)
@@ -69,7 +69,7 @@ class Card:
     @cached_property
     def image(self) -> Image.Image:
         """The card, RGB."""
-        card = self.background.copy()
+        card = self.background
         for glyph in self.glyphs:
             mask, corner = glyph.face.mask(glyph.char, glyph.size, glyph.x, glyph.y, glyph.turned)
             card.paste(self.ink(glyph), corner, mask)
@@ -90,11 +90,11 @@ class Card:
 
     def contrast(self) -> float:
         """WCAG contrast of the writing, measured: the worst of all pixels behind any character's ink or next to it."""
-        worst = 21.0
+        worst, background = 21.0, self.background
         for glyph in self.glyphs:
             box = glyph.box.grown(0.04 * glyph.size)
             region = int(box.left), int(box.top), int(box.right) + 1, int(box.bottom) + 1
-            behind = luminance(linear(np.asarray(self.background.crop(region))))
+            behind = luminance(linear(np.asarray(background.crop(region))))
             ink = float(luminance(linear(np.array(self.ink(glyph), np.uint8))))
             ratio = (np.maximum(behind, ink) + 0.05) / (np.minimum(behind, ink) + 0.05)
             worst = min(worst, float(ratio.min()))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -18,11 +18,12 @@ from image2poem.card.fonts import Fonts
 from image2poem.card.typeset import Block, Punctuation, groupings
 from image2poem.card.wording import Words
 
+_LONGEST = 5.0  # width to height, or height to width
 _GLANCE = 3 * SIDE  # pixels; a part of it must still be as large as what `survey` looks at
 
 
 class Part(NamedTuple):
-    """A part of the photo, in its pixels."""
+    """A part of the photo, in its pixels: the unit of everything that a layout says."""
 
     left: int
     top: int
@@ -39,6 +40,16 @@ class Part(NamedTuple):
         """From top to bottom."""
         return self.bottom - self.top
 
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height, for reckoning."""
+        return float(self.width), float(self.height)
+
+    @property
+    def side(self) -> float:
+        """The side of a square as large: what sizes of type are measured by."""
+        return math.sqrt(self.width * self.height)
+
 
 @dataclass(frozen=True, eq=False)
 class Scene:
@@ -50,32 +61,24 @@ class Scene:
     punctuation: Punctuation
 
     @property
-    def width(self) -> int:
-        """Of the photo, in pixels: the unit of everything that a layout says."""
-        return self.photo.width
-
-    @property
-    def height(self) -> int:
-        """Likewise."""
-        return self.photo.height
-
-    @property
-    def side(self) -> float:
-        """The side of a square as large as the photo: what sizes of type are measured by."""
-        return math.sqrt(self.width * self.height)
-
-    @property
     def whole(self) -> Part:
         """All of the photo."""
-        return Part(0, 0, self.width, self.height)
+        return Part(0, 0, *self.photo.size)
+
+    @cached_property
+    def shown(self) -> Part:
+        """All of the photo, but of a strip too long for a card its best part."""
+        shape = self.whole.width / self.whole.height
+        return self.whole if 1 / _LONGEST <= shape <= _LONGEST else self.part(min(max(shape, 1 / _LONGEST), _LONGEST))
 
     @cached_property
     def _glance(self) -> tuple[Image.Image, float, float]:
         """The photo made small, and its pixels to one of the photo's, across and down."""
-        scale = min(1.0, _GLANCE / max(self.width, self.height))
-        size = max(1, round(self.width * scale)), max(1, round(self.height * scale))
+        width, height = self.photo.size
+        scale = min(1.0, _GLANCE / max(width, height))
+        size = max(1, round(width * scale)), max(1, round(height * scale))
         small = self.photo.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
-        return small, size[0] / self.width, size[1] / self.height
+        return small, size[0] / width, size[1] / height
 
     @cache  # noqa: B019 - a scene lives as long as the making of one card
     def survey(self, part: Part) -> Ground:
@@ -98,8 +101,9 @@ class Scene:
         """The largest part of this shape (width : height) whose middle, `core` of it, shows what draws the eye."""
         wide, high = self._largest(shape)
         x, y = focus(self.survey(self.whole), shape, core)
-        left = min(max(0, round(x * self.width - wide / 2)), self.width - wide)
-        top = min(max(0, round(y * self.height - high / 2)), self.height - high)
+        width, height = self.photo.size
+        left = min(max(0, round(x * width - wide / 2)), width - wide)
+        top = min(max(0, round(y * height - high / 2)), height - high)
         return Part(left, top, left + wide, top + high)
 
     def parts(self, shape: float) -> list[Part]:
@@ -107,22 +111,19 @@ class Scene:
         wide, high = self._largest(shape)
         out = [self.part(shape)]
         for share in (0.5, 0.25, 0.75, 0.0, 1.0):
-            left, top = round(share * (self.width - wide)), round(share * (self.height - high))
+            left, top = round(share * (self.photo.width - wide)), round(share * (self.photo.height - high))
             part = Part(left, top, left + wide, top + high)
             if part not in out:
                 out.append(part)
         return out
 
     def _largest(self, shape: float) -> tuple[int, int]:
-        return max(1, min(self.width, round(self.height * shape))), max(1, min(self.height, round(self.width / shape)))
+        width, height = self.photo.size
+        return max(1, min(width, round(height * shape))), max(1, min(height, round(width / shape)))
 
 
-Along = Literal["start", "middle", "end"]
-_SHARE = {"start": 0.0, "middle": 0.5, "end": 1.0}
-
-
-def fitted(blocks: Sequence[Block], area: Box, largest: float, across: Along = "start", down: Along = "start") -> Block:
-    """The block that can be set largest in an area (the plainest, if it is nearly as large), put in its place there.
+def fitted(blocks: Sequence[Block], area: Box, largest: float) -> Block:
+    """The block that can be set largest in an area (the plainest, if it is nearly as large), at the area's corner.
 
     Args:
         largest: no character of the verse becomes larger than this.
@@ -132,7 +133,4 @@ def fitted(blocks: Sequence[Block], area: Box, largest: float, across: Along = "
         return min(largest, area.width / block.width, area.height / block.height)
 
     chosen = max(enumerate(blocks), key=lambda pair: size(pair[1]) * 0.93 ** pair[0])[1]
-    scale = size(chosen)
-    x = area.left + (area.width - chosen.width * scale) * _SHARE[across]
-    y = area.top + (area.height - chosen.height * scale) * _SHARE[down]
-    return chosen.placed(scale, x, y)
+    return chosen.placed(size(chosen), area.left, area.top)

@@ -49,12 +49,15 @@ class Fill:
 
     shape: Shape
     colour: Colour
-    alpha: float = 1.0
 
     def paint(self, card: Image.Image, photo: Image.Image, scale: float) -> None:
         """Paint it."""
+        if isinstance(self.shape, Rectangle):
+            box = self.shape.box.scaled(scale)
+            card.paste(self.colour, (round(box.left), round(box.top), round(box.right), round(box.bottom)))
+            return
         for region, x, y in _strips(card, self.shape.box, scale):
-            card.paste(self.colour, region, _mask((0.5 - self.shape.outside(x, y) * scale).clip(0, 1) * self.alpha))
+            card.paste(self.colour, region, _mask(0.5 - self.shape.outside(x, y) * scale))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +121,9 @@ class Picture:
             card.paste(shown.crop(within), region, alpha)
 
 
+_KNEE = 0.6  # change begins at that share of what may be, so that it comes on smoothly
+
+
 def _fade(away: Floats) -> Floats:
     """1 inside, 0 from a distance of 1 on, and smooth in between."""
     near = (1 - away).clip(0, 1)
@@ -144,22 +150,27 @@ class Hush:
     def paint(self, card: Image.Image, photo: Image.Image, scale: float) -> None:
         """Paint it."""
         shape, grown = Rectangle(self.box), self.box.grown(self.reach)
-        light_ink = float(luminance(linear(np.array(self.ink, np.uint8))))
-        bound = limit(light_ink)
+        written = float(luminance(linear(np.array(self.ink, np.uint8))))
+        bound = limit(written)
         soft = self._softened(card, grown, scale) if self.soften > 0 else None
         for region, x, y in _strips(card, grown, scale):
-            light = linear(np.asarray(card.crop(region)))
+            pixels = np.asarray(card.crop(region))
             away = shape.outside(x, y)
-            bright = np.maximum(luminance(light), 1e-3)
-            over = np.maximum((bright / bound if light_ink > 0.18 else bound / bright) - 1, 0)
-            near = np.maximum(_fade(away / self.close), _fade(away / self.reach) / (1 + (over / 2) ** 4))[..., None]
+            light = linear(pixels)
             if soft:
-                corner, image = soft
-                left, top = corner
+                (left, top), image = soft
                 part = image.crop((region[0] - left, region[1] - top, region[2] - left, region[3] - top))
-                light = light + (linear(np.asarray(part)) - light) * near * self.soften
-            quiet = _darkened(light, bound) if light_ink > 0.18 else _lightened(light, bound)
-            card.paste(Image.fromarray(encoded(light + (quiet - light) * near)), region[:2])
+                near = _fade(away / self.reach)[..., None] * self.soften
+                light += (linear(np.asarray(part)) - light) * near
+            bright = luminance(light)
+            changed = (bright > _KNEE * bound) if written > 0.18 else (bright < bound / _KNEE)
+            if changed.any():
+                old, bright, away = light[changed], bright[changed], away[changed]
+                quiet = _darkened(old, bright, bound) if written > 0.18 else _lightened(old, bright, bound)
+                over = np.maximum((bright / bound if written > 0.18 else bound / np.maximum(bright, 1e-3)) - 1, 0)
+                near = np.maximum(_fade(away / self.close), _fade(away / self.reach) / (1 + (over / 2) ** 4))
+                light[changed] = old + (quiet - old) * near[..., None]
+            card.paste(Image.fromarray(encoded(light)), region[:2])
 
     def _softened(self, card: Image.Image, box: Box, scale: float) -> tuple[tuple[int, int], Image.Image]:
         left, top = max(0, int(box.left * scale) - 1), max(0, int(box.top * scale) - 1)
@@ -168,22 +179,18 @@ class Hush:
         return (left, top), part.filter(ImageFilter.GaussianBlur(self.blur * scale))
 
 
-def _darkened(light: Floats, bound: float) -> Floats:
-    """No brighter than `bound`: what is far below stays, what is near or above is drawn in smoothly, its hue kept."""
-    bright = luminance(light)
-    room = 0.45 * bound
-    over = np.maximum(bright - (bound - room), 0)
-    held = np.where(over > 0, bound - room * np.exp(-over / room), bright)
-    out: Floats = light * (held / np.maximum(bright, 1e-6))[..., None]
+def _darkened(light: Floats, bright: Floats, bound: float) -> Floats:
+    """Pixels brighter than _KNEE bound drawn in below `bound`, smoothly, their hue kept. light[n, 3], bright[n]."""
+    room = (1 - _KNEE) * bound
+    held = bound - room * np.exp((_KNEE * bound - bright) / room)
+    out: Floats = light * (held / bright)[..., None]
     return out
 
 
-def _lightened(light: Floats, bound: float) -> Floats:
-    """No darker than `bound`, likewise: first by more light of the same hue, then by haze."""
-    bright = luminance(light)
-    room = 0.4 * bound
-    under = np.maximum(bound + room - bright, 0)
-    held = np.where(under > 0, bound + room * np.exp(-under / room), bright)
+def _lightened(light: Floats, bright: Floats, bound: float) -> Floats:
+    """Pixels darker than bound / _KNEE raised above `bound`: first by more light of the same hue, then by haze."""
+    room = bound / _KNEE - bound
+    held = bound + room * np.exp((bright - bound - room) / room)
     lit = np.minimum(light * np.minimum(held / np.maximum(bright, 1e-6), 2.2)[..., None], 1)
     now = luminance(lit)
     out: Floats = lit + (1 - lit) * (np.maximum(held - now, 0) / np.maximum(1 - now, 1e-6))[..., None]

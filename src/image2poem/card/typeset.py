@@ -99,6 +99,11 @@ class Block:
             self.height * scale,
         )
 
+    @property
+    def size(self) -> float:
+        """Of the verse's characters."""
+        return self.glyphs[0].size
+
     @cached_property
     def ink(self) -> Box:
         """The box around all ink, the seal's included."""
@@ -128,7 +133,6 @@ def _regular(parts: Sequence[Clause]) -> bool:
 
 def _phrases(parts: Sequence[Clause]) -> list[tuple[Clause, ...]]:
     """Clauses that mustn't be parted: those joined by 、 and those too short to stand alone."""
-    whole = sum(len(part.text) for part in parts)
     joined: list[list[Clause]] = []
     for part in parts:
         before = joined[-1] if joined else None
@@ -142,7 +146,9 @@ def _phrases(parts: Sequence[Clause]) -> list[tuple[Clause, ...]]:
             before.append(part)
         else:
             joined.append([part])
-    if len(joined) == 1 and len(parts) > 1 and whole > 5:  # one column would be all: break at the pause
+    if (
+        len(joined) == 1 and min(len(part.text) for part in parts) > _SHORT
+    ):  # one column would be all: break at the pause
         joined = [[part] for part in parts]
     return [tuple(group) for group in joined]
 

@@ -22,22 +22,18 @@ _ON_SLIP = (0.058, 0.05)
 _AIR = 0.5  # em around words on the photo
 _RIM = 0.85  # em of paper around words on a slip
 _MARGIN = 0.07  # of the photo's shorter side
-_LONGEST = 3.6  # width to height, or height to width; longer strips are cut
 _SEAL_GROUND = (250, 246, 240)
 
 
 def overlay(scene: Scene) -> Sheet:
     """The whole photo, verse upon it."""
-    shape = scene.width / scene.height
-    if 1 / _LONGEST <= shape <= _LONGEST:
-        return _written(scene, [scene.whole])
-    return _written(scene, scene.parts(min(max(shape, 1 / _LONGEST), _LONGEST)))
+    return _written(scene, [scene.shown])
 
 
 def square(scene: Scene) -> Sheet:
     """A square of the photo, verse upon it, a hairline around."""
     parts = scene.parts(1.0)
-    side = float(parts[0].width)
+    side = parts[0].side
     frame = Line(Rectangle(Box(0, 0, side, side)), (255, 255, 255), 0.0022 * side, inset=0.034 * side, alpha=0.75)
     return _written(scene, parts, (frame,))
 
@@ -66,12 +62,12 @@ def _written(scene: Scene, parts: Sequence[Part], above: tuple[Layer, ...] = ())
 def _tries(scene: Scene, part: Part, sizes: Sequence[float], cost: float = 0.0, covering: bool = False) -> list[_Try]:
     """The calmest place for each size and each way to break the verse; none where the words don't fit."""
     ground = scene.survey(part)
-    width, height = float(part.width), float(part.height)
+    width, height = part.size
     air = _RIM if covering else _AIR
     margin = _MARGIN * min(width, height)
     found = []
     for (step, share), (plain, block) in product(enumerate(sizes), enumerate(scene.columns())):
-        size = share * (width * height) ** 0.5
+        size = share * part.side
         wide, high = (block.width + 2 * air) * size, (block.height + 2 * air) * size
         place = find_place(ground, wide / width, high / height, (margin / width, margin / height), covering)
         if place:
@@ -96,7 +92,7 @@ def _squeezed(scene: Scene, part: Part) -> Block:
 def _on_photo(scene: Scene, best: _Try, above: tuple[Layer, ...]) -> Sheet:
     """The photo made a little quieter where the words stand."""
     part, block, place = best.part, best.block, best.place
-    size, hue = block.glyphs[0].size, scene.tones.hue
+    size, hue = block.size, scene.tones.hue
     ink = oklch(0.985, 0.012, hue) if place.light_ink else oklch(0.19, 0.03, hue)
     area = block.ink.grown(0.35 * size)
     # shade hardly shows, least of all where it comes in from an edge; haze is seen at once
@@ -115,7 +111,7 @@ def _on_photo(scene: Scene, best: _Try, above: tuple[Layer, ...]) -> Sheet:
 
 def _on_slip(scene: Scene, part: Part, block: Block, above: tuple[Layer, ...]) -> Sheet:
     """A slip of paper (签) laid on the photo, where nothing is calm enough."""
-    tones, size = scene.tones, block.glyphs[0].size
+    tones, size = scene.tones, block.size
     slip = Rectangle(block.ink.grown(_RIM * size))
     layers = (
         _picture(part),
