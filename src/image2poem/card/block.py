@@ -71,8 +71,18 @@ def _notes(words: Words, fonts: Fonts, small: float, most: float) -> list[tuple[
 
 
 def _parts(text: str, fonts: Fonts, small: float, most: float) -> list[str]:
-    _, length = column(text, fonts, small, 0.12)
-    count = max(1, math.ceil(length / max(most, 3 * small) - 0.05))
+    """A text in pieces of at most this height: at a · if that will do, else in even parts."""
+
+    def height(part: str) -> float:
+        return column(part, fonts, small, 0.12)[1]
+
+    most = max(most, 3 * small)
+    if height(text) <= 1.05 * most:
+        return [text]
+    before, _, behind = text.rpartition("·")
+    if before and height(before) <= most and height(behind) <= most:
+        return [before, behind]
+    count = math.ceil(height(text) / most)
     edges = [round(i * len(text) / count) for i in range(count + 1)]
     edges[1:-1] = [edge + 1 if text[edge] in "·》〉）" else edge for edge in edges[1:-1]]
     return [text[start:end] for start, end in pairwise(edges)]

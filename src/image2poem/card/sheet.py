@@ -153,6 +153,7 @@ class Hush:
         written = float(luminance(linear(np.array(self.ink, np.uint8))))
         bound = limit(written)
         soft = self._softened(card, grown, scale) if self.soften > 0 else None
+        tint = self._tint(card, bound, written > 0.18, scale)
         for region, x, y in _strips(card, grown, scale):
             pixels = np.asarray(card.crop(region))
             away = shape.outside(x, y)
@@ -168,9 +169,27 @@ class Hush:
                 old, bright, away = light[changed], bright[changed], away[changed]
                 quiet = _darkened(old, bright, bound) if written > 0.18 else _lightened(old, bright, bound)
                 over = np.maximum((bright / bound if written > 0.18 else bound / np.maximum(bright, 1e-3)) - 1, 0)
+                if tint is not None:  # white in it takes the colour around: a cloud becomes sky, not smoke
+                    grey = old.min(axis=1) / np.maximum(old.max(axis=1), 1e-3)
+                    much = np.maximum(over - 1, 0)
+                    share = 0.85 * grey * much / (0.5 + much) * _fade(away / self.close)
+                    quiet += (tint * luminance(quiet)[..., None] - quiet) * share[..., None]
                 near = np.maximum(_fade(away / self.close), _fade(away / self.reach) / (1 + (over / 2) ** 4))
                 light[changed] = old + (quiet - old) * near[..., None]
             card.paste(Image.fromarray(encoded(light)), region[:2])
+
+    def _tint(self, card: Image.Image, bound: float, light_ink: bool, scale: float) -> Floats | None:
+        """The colour, of luminance 1, of what is quiet already under the block; None where that is little."""
+        box = self.box.scaled(scale)
+        region = max(0.0, box.left), max(0.0, box.top), min(card.width, box.right), min(card.height, box.bottom)
+        small = linear(np.asarray(card.resize((32, 32), Image.Resampling.BOX, box=region))).reshape(-1, 3)
+        bright = luminance(small)
+        quiet = small[(bright < bound) if light_ink else (bright > bound)]
+        if len(quiet) < 0.15 * len(small):
+            return None
+        mean = quiet.mean(axis=0)
+        out: Floats = mean / max(float(luminance(mean)), 1e-4)
+        return out
 
     def _softened(self, card: Image.Image, box: Box, scale: float) -> tuple[tuple[int, int], Image.Image]:
         left, top = max(0, int(box.left * scale) - 1), max(0, int(box.top * scale) - 1)

@@ -100,7 +100,7 @@ def _on_photo(scene: Scene, best: _Try, above: tuple[Layer, ...]) -> Sheet:
     hush = Hush(
         hushed,
         ink,
-        close=1.6 * size,
+        close=2.0 * size,
         reach=(5.5 if place.light_ink else 2.0) * size,
         soften=min(0.85, max(0.0, (place.busy - 0.22) / 0.4)),
         blur=0.22 * size,
