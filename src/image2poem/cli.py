@@ -170,9 +170,16 @@ def card(
     image_encoder: ImageModel = None,
 ) -> None:
     """Set the verse on the photo: a picture to share."""
+    from image2poem.card.card import encoder
+    from image2poem.card.fonts import open_fonts
+    from image2poem.card.make import check
     from image2poem.card.matched import quoted
     from image2poem.matcher import ImageToPoem
 
+    path = output or Path(Path(photo).stem + "-card.png")
+    check(layout, width, punctuation)  # what can't be done is said before the work
+    encoder(path.suffix)
+    open_fonts(font)
     matcher = ImageToPoem(_settings(home, size, text_encoder, image_encoder))
     if verse:
         match = quoted(matcher.corpus, verse, photo, matcher.settings)
@@ -183,7 +190,7 @@ def card(
             raise CardError(f"only {len(answer)} verses fit; ask for a smaller --rank, or with fewer filters")
         match = answer[rank - 1]
     made = match.card(layout=layout, width=width, script=script, font=font, punctuation=punctuation)
-    file = made.save(output or Path(Path(photo).stem + "-card.png"))
+    file = made.save(path)
     words = _words()
     notes = [*made.warnings, *([words["new"]] if match.provenance == "composed" else [])]
     for note in notes:

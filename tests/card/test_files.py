@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from card_photos import VERSES, day
 from PIL import Image, ImageCms
 
-from image2poem.card import FORMATS, make_card
+from image2poem.card import FORMATS, fonts, make_card
 from image2poem.card.fonts import open_fonts
 from image2poem.card.seal import seal
 from image2poem.errors import CardError
@@ -99,6 +100,17 @@ def test_a_picture_with_transparency_or_of_grey_will_do() -> None:
 def test_the_same_card_is_the_same_file() -> None:
     one, two = (make_card(day(), *VERSES["ci"], layout="fan", width=540).encode("png") for _ in range(2))
     assert one == two
+
+
+def test_cards_may_be_made_by_several_threads() -> None:
+    def made(verse: str) -> bytes:
+        return make_card(day(), *VERSES[verse], layout="side", width=400).image.tobytes()
+
+    fonts._ink.cache_clear()
+    fonts._advance.cache_clear()
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(made, list(VERSES) * 2))
+    assert together == [made(verse) for verse in VERSES] * 2
 
 
 @pytest.mark.parametrize("raised", [True, False])

@@ -106,11 +106,9 @@ class Card:
         Raises:
             CardError: no such kind, or too large for it.
         """
-        kind = kind.lower().lstrip(".")
-        if kind not in FORMATS:
-            raise CardError(f"a card can't be a '{kind}' file; it can be one of {', '.join(FORMATS)}")
+        encode = encoder(kind)
         try:
-            return FORMATS[kind](self)
+            return encode(self)
         except (OSError, ValueError) as error:  # 65,500 pixels are the most for a JPEG, 16,383 for a WebP
             width, height = self.size
             raise CardError(f"a card of {width} x {height} pixels can't be a {kind} file ({error}); take png") from None
@@ -130,6 +128,18 @@ class Card:
         except OSError as error:
             raise CardError(f"the card can't be written to '{path}' ({error.strerror or error})") from None
         return path
+
+
+def encoder(kind: str) -> Callable[[Card], bytes]:
+    """What makes the content of such a file: "png", ".jpg", ...
+
+    Raises:
+        CardError: no such kind.
+    """
+    kind = kind.lower().lstrip(".")
+    if kind not in FORMATS:
+        raise CardError(f"a card can't be a '{kind}' file; it can be one of {', '.join(FORMATS)}")
+    return FORMATS[kind]
 
 
 def _pixels(card: Card, kind: str, **options: object) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ _RARE = (  # faces with many rare characters
     *("HanaMinA", "HanaMinB", "uming", "NotoSansCJK-Regular", "Hiragino Sans GB", "PingFang"),
 )
 _SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
+_reading = threading.Lock()  # fontTools reads a font's file bit by bit, when something of it is asked for
 _CENTRED = "国國田中"  # characters that fill their square evenly
 
 
@@ -33,24 +35,23 @@ class Face:
 
     def __init__(self, path: Path, number: int, names: Mapping[int, str]) -> None:
         self.path = path
-        self._number = number
-        self._names = names  # code point -> name of the glyph
+        self.number = number
+        self.names = names  # code point -> name of the glyph
 
     def __repr__(self) -> str:
         return f"Face({self.path.name})"
 
     def has(self, char: str) -> bool:
         """Whether the font's character map names a glyph for this character."""
-        return ord(char) in self._names
+        return ord(char) in self.names
 
     def at(self, size: float) -> ImageFont.FreeTypeFont:
         """The font for drawing at `size` pixels to the em."""
-        return _font(self.path, self._number, size)
+        return _font(self.path, self.number, size)
 
     def advance(self, char: str) -> float:
         """How wide a character is set, in em."""
-        font = _open(self.path, self._number)
-        return float(font["hmtx"][self._names[ord(char)]][0] / font["head"].unitsPerEm)
+        return _advance(self, char)
 
     @property
     def rise(self) -> float:
@@ -65,9 +66,10 @@ class Face:
         """The ink as seen from where the pen starts, on the baseline, in em."""
         from fontTools.pens.boundsPen import BoundsPen
 
-        em, glyphs = _glyphs(self.path, self._number)
-        pen = BoundsPen(glyphs)
-        glyphs[self._names[ord(char)]].draw(pen)
+        with _reading:
+            em, glyphs = _glyphs(self.path, self.number)
+            pen = BoundsPen(glyphs)
+            glyphs[self.names[ord(char)]].draw(pen)
         left, bottom, right, top = pen.bounds or (0, 0, 0, 0)
         return Box(left / em, -top / em, right / em, -bottom / em)
 
@@ -80,7 +82,7 @@ class Face:
         Returns:
             How much ink is in each pixel ("L"), and where on the canvas its corner belongs.
         """
-        half = max(1, round(size))  # ample: ink reaches beyond the square in no font that we know, by so much in none
+        half = max(1, round(size))  # ample: no font's ink reaches so far beyond its square
         left, top = int(x) - half, int(y) - half
         square = Image.new("L", (2 * half + 1, 2 * half + 1))
         draw = ImageDraw.Draw(square)
@@ -98,15 +100,23 @@ class Face:
         """The character's outline as an SVG path, y upwards from the baseline, and the units in an em."""
         from fontTools.pens.svgPathPen import SVGPathPen
 
-        em, glyphs = _glyphs(self.path, self._number)
-        pen = SVGPathPen(glyphs, ntos=lambda number: f"{number:.1f}".rstrip("0").rstrip("."))
-        glyphs[self._names[ord(char)]].draw(pen)
+        with _reading:
+            em, glyphs = _glyphs(self.path, self.number)
+            pen = SVGPathPen(glyphs, ntos=lambda number: f"{number:.1f}".rstrip("0").rstrip("."))
+            glyphs[self.names[ord(char)]].draw(pen)
         return pen.getCommands(), float(em)
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=64)
 def _font(path: Path, number: int, size: float) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(path, size, index=number, layout_engine=ImageFont.Layout.BASIC)
+
+
+@cache
+def _advance(face: Face, char: str) -> float:
+    with _reading:
+        em, glyphs = _glyphs(face.path, face.number)
+        return float(glyphs[face.names[ord(char)]].width / em)
 
 
 @cache
@@ -174,8 +184,9 @@ def open_face(path: Path) -> Face:
     if not path.exists():
         raise CardError(f"there is no font '{path}'; give serif, kai or the path of a .ttf, .otf or .ttc file")
     try:
-        number = _number(path)
-        names = _open(path, number).getBestCmap() or {}
+        with _reading:
+            number = _number(path)
+            names = _open(path, number).getBestCmap() or {}
         if not any(0x4E00 <= code <= 0x9FFF for code in names):
             raise CardError(f"the font '{path}' has no Chinese characters; give one that has")
         ImageFont.truetype(path, 20, index=number)

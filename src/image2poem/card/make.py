@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LAYOUTS: tuple[str, ...] = tuple(BY_NAME)
 SMALLEST = 1080  # pixels across, unless a width is asked for: what feeds show
 NARROWEST = 320  # the least that may be asked for, for previews
-MOST = 300_000_000  # pixels of a card; beyond that its memory is a machine's
+MOST = 200_000_000  # pixels of a card; beyond that its memory is a machine's
 
 
 def make_card(
@@ -63,12 +63,7 @@ def make_card(
         CardError: no such layout, script or font; nothing to write, or too much; a size out of range.
         PhotoError: the picture can't be used.
     """
-    if layout not in BY_NAME:
-        raise CardError(f"there is no layout '{layout}'; there are {', '.join(LAYOUTS)}")
-    if punctuation not in get_args(Punctuation):
-        raise CardError(f"there is no punctuation '{punctuation}'; there are {', '.join(get_args(Punctuation))}")
-    if width is not None and width < NARROWEST:
-        raise CardError(f"a card of {width} pixels can't be read; ask for {NARROWEST} or more")
+    check(layout, width, punctuation)
     fonts = open_fonts(font)
     text = words(
         verse,
@@ -89,6 +84,16 @@ def make_card(
             f"a card {wide:,} pixels wide would have more than {MOST:,} pixels; ask for less: --width {SMALLEST}"
         )
     return Card(sheet, wide / sheet.width, image, fonts, verse, text.warnings)
+
+
+def check(layout: str, width: int | None, punctuation: str) -> None:
+    """Raise CardError if there is no such layout or punctuation, or the width is too small to read."""
+    if layout not in BY_NAME:
+        raise CardError(f"there is no layout '{layout}'; there are {', '.join(LAYOUTS)}")
+    if punctuation not in get_args(Punctuation):
+        raise CardError(f"there is no punctuation '{punctuation}'; there are {', '.join(get_args(Punctuation))}")
+    if width is not None and width < NARROWEST:
+        raise CardError(f"a card of {width} pixels can't be read; ask for {NARROWEST} or more")
 
 
 def _in_srgb(image: Image.Image) -> Image.Image:

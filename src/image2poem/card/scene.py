@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from PIL import Image
@@ -59,6 +59,7 @@ class Scene:
     words: Words
     fonts: Fonts
     punctuation: Punctuation
+    _surveyed: dict[Part, Ground] = field(default_factory=dict)
 
     @property
     def whole(self) -> Part:
@@ -80,12 +81,13 @@ class Scene:
         small = self.photo.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
         return small, size[0] / width, size[1] / height
 
-    @cache  # noqa: B019 - a scene lives as long as the making of one card
     def survey(self, part: Part) -> Ground:
         """Where a part of the photo is calm."""
-        small, across, down = self._glance
-        box = part.left * across, part.top * down, part.right * across, part.bottom * down
-        return survey(small, box)
+        if part not in self._surveyed:
+            small, across, down = self._glance
+            box = part.left * across, part.top * down, part.right * across, part.bottom * down
+            self._surveyed[part] = survey(small, box)
+        return self._surveyed[part]
 
     @cached_property
     def tones(self) -> Tones:
