@@ -24,7 +24,6 @@ class Style:
     tracking: float = 0.14
     small: float = 0.44
     seal: float = 0.92  # width of a square seal
-    stagger: float = 0.0  # how much lower each further column begins
     gap: float = 0.62  # from the verse to the small type
     punctuation: Punctuation = "pauses"
 
@@ -37,14 +36,14 @@ def seal_size(text: str, width: float) -> tuple[float, float]:
 def in_columns(words: Words, fonts: Fonts, grouping: Grouping, style: Style) -> Block:
     """The verse in columns; to its left the small type, and under the last of that the seal."""
     verse = [column(spelled(group, style.punctuation), fonts, 1.0, style.tracking) for group in grouping]
-    tallest = max(number * style.stagger + height for number, (_, height) in enumerate(verse))
+    tallest = max(height for _, height in verse)
     wide, high = seal_size(words.seal, style.seal)
     space = 0.8 * style.small if words.title or words.poet else 0.0
     notes = _notes(words, fonts, style.small, max(tallest, 4.0) - high - space)
     need = max([*(height for _, height in notes), notes[-1][1] + space + high])
     bottom = max(tallest, need)
 
-    pieces = [(glyphs, 0.5 + i * style.pitch, i * style.stagger) for i, (glyphs, _) in enumerate(verse)]
+    pieces = [(glyphs, 0.5 + i * style.pitch, 0.0) for i, (glyphs, _) in enumerate(verse)]
     at = 1 + (len(verse) - 1) * style.pitch + style.gap  # how far we have come from the right
     for number, (glyphs, _) in enumerate(notes):
         breadth = max(style.small, wide) if number == len(notes) - 1 else style.small

@@ -13,8 +13,9 @@ from PIL import Image
 from image2poem.card.block import Style, in_columns
 from image2poem.card.box import Box
 from image2poem.card.calm import SIDE, Ground, focus, survey
-from image2poem.card.colour import Tones, tones
+from image2poem.card.colour import Colour, Tones, tones
 from image2poem.card.fonts import Fonts
+from image2poem.card.sheet import Stamp
 from image2poem.card.typeset import Block, Punctuation, groupings
 from image2poem.card.wording import Words
 
@@ -94,10 +95,15 @@ class Scene:
         """Its colours."""
         return tones(self._glance[0])
 
-    def columns(self, style: Style | None = None) -> list[Block]:
+    def columns(self) -> list[Block]:
         """The words in columns, in each way that a reader would accept, the plainest first."""
-        style = style or Style(punctuation=self.punctuation)
+        style = Style(punctuation=self.punctuation)
         return [in_columns(self.words, self.fonts, grouping, style) for grouping in groupings(self.words.clauses)]
+
+    def stamp(self, box: Box, ground: Colour | None = None) -> Stamp:
+        """The seal: a poet's name is cut into the stone (白文), ours stands out of it (朱文), as is the custom."""
+        ground = ground or self.tones.seal_ground
+        return Stamp(self.words.seal, box, self.tones.red, ground, raised=not self.words.named)
 
     def part(self, shape: float, core: float = 1.0) -> Part:
         """The largest part of this shape (width : height) whose middle, `core` of it, shows what draws the eye."""

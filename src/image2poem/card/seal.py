@@ -10,6 +10,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from image2poem.card.fonts import Fonts
 
 _LARGER = 4  # cut at so many times the size, then shrunk
+_GRAINS = 48  # of the stone along its shorter side
 
 
 def seal(text: str, fonts: Fonts, width: int, height: int, raised: bool) -> tuple[Image.Image, Image.Image]:
@@ -73,6 +74,7 @@ def _carve(cut: Image.Image, char: str, box: tuple[float, float, float, float], 
         raise ValueError(f"no font has {char!r}")
     wide, high = box[2] - box[0], box[3] - box[1]
     mask, _ = face.mask(char, max(wide, high), max(wide, high), max(wide, high), False)
+    weight *= max(0.2, 1.3 - 2.6 * float(np.asarray(mask).mean()) / 255)  # many strokes leave no room between them
     # a thin character (一, 卜) is stretched, but not to a slab
     target = (
         round(min(wide, max(mask.width * 2.2, 0.3 * wide)) - weight),
@@ -93,7 +95,7 @@ def _carve(cut: Image.Image, char: str, box: tuple[float, float, float, float], 
 def _worn(mask: Image.Image, short: int, seed: int) -> Image.Image:
     """Edges as stone breaks and cinnabar prints: rounded a little, with nicks; the same for the same text."""
     noise = np.random.default_rng(seed)
-    small = (max(8, mask.width // 6), max(8, mask.height // 6))
+    small = round(_GRAINS * mask.width / short), round(_GRAINS * mask.height / short)
     grain = Image.fromarray(noise.integers(0, 256, (small[1], small[0]), np.uint8))
     fine = np.asarray(grain.resize(mask.size, Image.Resampling.BICUBIC).filter(ImageFilter.GaussianBlur(0.012 * short)))
     soft = np.asarray(mask.filter(ImageFilter.GaussianBlur(0.011 * short)), np.float32) / 255

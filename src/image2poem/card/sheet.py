@@ -45,19 +45,15 @@ def _mask(alpha: Floats) -> Image.Image:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A shape in one colour."""
+    """A box in one colour."""
 
-    shape: Shape
+    box: Box
     colour: Colour
 
     def paint(self, card: Image.Image, photo: Image.Image, scale: float) -> None:
         """Paint it."""
-        if isinstance(self.shape, Rectangle):
-            box = self.shape.box.scaled(scale)
-            card.paste(self.colour, (round(box.left), round(box.top), round(box.right), round(box.bottom)))
-            return
-        for region, x, y in _strips(card, self.shape.box, scale):
-            card.paste(self.colour, region, _mask(0.5 - self.shape.outside(x, y) * scale))
+        box = self.box.scaled(scale)
+        card.paste(self.colour, (round(box.left), round(box.top), round(box.right), round(box.bottom)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +219,7 @@ class Stamp:
     text: str
     box: Box
     colour: Colour
-    ground: Colour | None  # None: what lies under it shows through its characters
+    ground: Colour  # what shows where the red doesn't
     raised: bool  # 朱文, red characters in a red frame; else 白文, characters cut out of red
 
 

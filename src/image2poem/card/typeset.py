@@ -27,7 +27,6 @@ _CLOSING = "》〉）」』〕】］”’"
 # Unicode's vertical forms; a face that lacks one gets the ordinary bracket turned.
 _UPRIGHT = dict(zip("《》〈〉（）「」『』〔〕【】［］…—", "︽︾︿﹀︵︶﹁﹂﹃﹄︹︺︻︼﹇﹈︙︱", strict=True))
 _UPRIGHT |= {"“": "﹁", "”": "﹂", "‘": "﹃", "’": "﹄"}
-_TURNED = set(_UPRIGHT)
 
 SOLO = 5  # up to so many clauses each have a column of their own
 _SHORT = 2  # a clause of so few characters leans on its neighbour
@@ -146,10 +145,8 @@ def _phrases(parts: Sequence[Clause]) -> list[tuple[Clause, ...]]:
             before.append(part)
         else:
             joined.append([part])
-    if (
-        len(joined) == 1 and min(len(part.text) for part in parts) > _SHORT
-    ):  # one column would be all: break at the pause
-        joined = [[part] for part in parts]
+    if len(joined) == 1 and min(len(part.text) for part in parts) > _SHORT:
+        joined = [[part] for part in parts]  # one column would be all: break at the pause
     return [tuple(group) for group in joined]
 
 
@@ -238,7 +235,7 @@ def column(
     for number, char in enumerate(text):
         form = _UPRIGHT.get(char, char)
         face = fonts.face(form)
-        turned = char in _TURNED and face is None
+        turned = char in _UPRIGHT and face is None
         if face is None:
             form, face = char, _face(char, fonts)
         high = _advance(char, face) * size
@@ -266,7 +263,7 @@ def _seat(char: str, form: str, face: Face, size: float, turned: bool, high: flo
     across, down = ink.centre
     if char in MARKS and char not in "？！":  # at the upper right, close to what it follows
         return (0.31 - across) * size, (0.2 - down) * size
-    if char in MARKS or char in _TURNED or char == "·":
+    if char in MARKS or char in _UPRIGHT or char == "·":
         return -across * size, high / 2 - down * size
     return 0.0, high / 2
 

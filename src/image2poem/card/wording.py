@@ -46,7 +46,7 @@ class Words:
     title: str  # with its marks, 《枫桥夜泊》; "" where there is none
     poet: str  # 唐·张继; 新作 where nobody wrote it before; "" where nothing is known
     seal: str  # two or four characters
-    composed: bool
+    named: bool  # whether they are the poet's name
     warnings: tuple[str, ...]
 
 
@@ -94,7 +94,7 @@ def words(
         title=writer.write(_marked(title, genre), _marked(source.title, genre) if source.title else None),
         poet=COMPOSED if composed else writer.write(_signed(dynasty, author), None, author, source.author),
         seal=writer.write(_carved(name), None, name, source.author),
-        composed=composed,
+        named=_carved(name) != OURS,
         warnings=tuple(writer.warnings),
     )
 

@@ -6,7 +6,7 @@ from image2poem.card.block import Style, in_lines
 from image2poem.card.box import Box
 from image2poem.card.scene import Scene, fitted
 from image2poem.card.shapes import Rectangle
-from image2poem.card.sheet import Fill, Picture, Sheet, Stamp
+from image2poem.card.sheet import Fill, Picture, Sheet
 from image2poem.card.typeset import lines
 
 
@@ -22,7 +22,6 @@ def band(scene: Scene) -> Sheet:
     block = block.placed(1, (width - block.width) / 2, height + 0.93 * pad)
     total = height + block.height + 2 * pad
     photo = Box(0, 0, width, height)
-    layers = (Fill(Rectangle(Box(0, 0, width, total)), tones.paper), Picture(Rectangle(photo), scene.shown, photo))
-    stamp = Stamp(scene.words.seal, block.seal, tones.red, tones.seal_ground, raised=False)
+    layers = (Fill(Box(0, 0, width, total), tones.paper), Picture(Rectangle(photo), scene.shown, photo))
     area = Box(0, height, width, total)
-    return Sheet(width, total, layers, block.glyphs, (tones.ink, tones.faint), stamp, area)
+    return Sheet(width, total, layers, block.glyphs, (tones.ink, tones.faint), scene.stamp(block.seal), area)

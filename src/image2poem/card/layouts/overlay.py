@@ -11,7 +11,7 @@ from image2poem.card.calm import Ground, Place, find_place
 from image2poem.card.colour import oklch
 from image2poem.card.scene import Part, Scene
 from image2poem.card.shapes import Rectangle
-from image2poem.card.sheet import Fill, Hush, Layer, Line, Picture, Shadow, Sheet, Stamp
+from image2poem.card.sheet import Fill, Hush, Layer, Line, Picture, Shadow, Sheet
 from image2poem.card.typeset import Block
 
 _SIZES = (0.078, 0.069, 0.061, 0.054, 0.048)  # of the photo's side: the larger the better, where it is calm
@@ -105,7 +105,7 @@ def _on_photo(scene: Scene, best: _Try, above: tuple[Layer, ...]) -> Sheet:
         soften=min(0.85, max(0.0, (place.busy - 0.22) / 0.4)),
         blur=0.22 * size,
     )
-    stamp = Stamp(scene.words.seal, block.seal, scene.tones.red, _SEAL_GROUND, raised=False)
+    stamp = scene.stamp(block.seal, _SEAL_GROUND)
     return Sheet(part.width, part.height, (_picture(part), hush, *above), block.glyphs, (ink, ink), stamp, area)
 
 
@@ -117,11 +117,12 @@ def _on_slip(scene: Scene, part: Part, block: Block, above: tuple[Layer, ...]) -
         _picture(part),
         *above,
         Shadow(slip, 0.8 * size, 0.42, 0.12 * size),
-        Fill(slip, tones.paper),
+        Fill(slip.box, tones.paper),
         Line(slip, tones.line, 0.03 * size, inset=0.28 * size),
     )
-    stamp = Stamp(scene.words.seal, block.seal, tones.red, tones.seal_ground, raised=False)
-    return Sheet(part.width, part.height, layers, block.glyphs, (tones.ink, tones.faint), stamp, slip.box)
+    return Sheet(
+        part.width, part.height, layers, block.glyphs, (tones.ink, tones.faint), scene.stamp(block.seal), slip.box
+    )
 
 
 def _picture(part: Part) -> Picture:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from image2poem.card.box import Box
 from image2poem.card.scene import Scene, fitted
 from image2poem.card.shapes import Rectangle
-from image2poem.card.sheet import Fill, Layer, Line, Picture, Sheet, Stamp
+from image2poem.card.sheet import Fill, Layer, Line, Picture, Sheet
 from image2poem.card.typeset import Block
 
 
@@ -65,8 +65,8 @@ def scroll(scene: Scene) -> Sheet:
     total, tall = width + 2 * cloth, picture.box.bottom + bottom
     thin, off = 0.0025 * total, -0.008 * total
     layers: tuple[Layer, ...] = (
-        Fill(Rectangle(Box(0, 0, total, tall)), tones.mount),
-        Fill(Rectangle(paper), tones.paper),
+        Fill(Box(0, 0, total, tall), tones.mount),
+        Fill(paper, tones.paper),
         picture,
         Line(Rectangle(paper), tones.line, thin, inset=off),
         Line(Rectangle(picture.box), tones.line, thin, inset=off),
@@ -83,6 +83,5 @@ def _photo(scene: Scene, left: float, top: float) -> Picture:
 def _sheet(scene: Scene, size: tuple[float, float], layers: Sequence[Layer], block: Block, area: Box) -> Sheet:
     """Layers and words on paper of this size."""
     tones = scene.tones
-    paper = Fill(Rectangle(Box(0, 0, *size)), tones.paper)
-    stamp = Stamp(scene.words.seal, block.seal, tones.red, tones.seal_ground, raised=False)
-    return Sheet(*size, (paper, *layers), block.glyphs, (tones.ink, tones.faint), stamp, area)
+    paper = Fill(Box(0, 0, *size), tones.paper)
+    return Sheet(*size, (paper, *layers), block.glyphs, (tones.ink, tones.faint), scene.stamp(block.seal), area)

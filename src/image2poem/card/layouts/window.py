@@ -6,8 +6,8 @@ import math
 
 from image2poem.card.box import Box
 from image2poem.card.scene import Part, Scene, fitted
-from image2poem.card.shapes import Disc, Fan, Rectangle, Shape
-from image2poem.card.sheet import Fill, Line, Picture, Sheet, Stamp
+from image2poem.card.shapes import Disc, Fan, Shape
+from image2poem.card.sheet import Fill, Line, Picture, Sheet
 
 
 def moon(scene: Scene) -> Sheet:
@@ -41,10 +41,9 @@ def _framed(scene: Scene, part: Part, shape: Shape, total: float, end: float) ->
     tall = max(end + block.height + 3.2 * block.size, 1.25 * total)
     block = block.placed(1, (total - block.width) / 2, end + 0.42 * (tall - end - block.height))
     layers = (
-        Fill(Rectangle(Box(0, 0, total, tall)), tones.paper),
+        Fill(Box(0, 0, total, tall), tones.paper),
         Picture(shape, part, Box(box.left, box.top, box.left + part.width, box.top + part.height)),
         Line(shape, tones.line, 0.0026 * total, inset=-0.012 * total),
     )
-    stamp = Stamp(scene.words.seal, block.seal, tones.red, tones.seal_ground, raised=False)
     area = Box(0, end, total, tall)
-    return Sheet(total, tall, layers, block.glyphs, (tones.ink, tones.faint), stamp, area)
+    return Sheet(total, tall, layers, block.glyphs, (tones.ink, tones.faint), scene.stamp(block.seal), area)
