@@ -57,12 +57,16 @@ class ImageToPoem:
         """
         picture = load_photo(photo, self.settings, max_side=SIDE)
         answer = self._answer(self.seer.see(picture), text, top, filters, photo=picture.name)
-        origin = Origin(photo, self.settings)
-        return replace(answer, items=tuple(replace(match, origin=origin) for match in answer))
+        return self._from(photo, answer)
 
     def search(self, text: str, top: int = 5, filters: Filters | None = None) -> Matches:
         """The verses that say a sentence; as `match`, without a photo."""
-        return self._answer(Sight(None, (), ""), text, top, filters, photo=None)
+        return self._from(None, self._answer(Sight(None, (), ""), text, top, filters, photo=None))
+
+    def _from(self, photo: str | Path | bytes | Image | None, answer: Matches) -> Matches:
+        """The answer with what its matches need to make cards."""
+        origin = Origin(photo, self.settings)
+        return replace(answer, items=tuple(replace(match, origin=origin) for match in answer))
 
     def _answer(self, sight: Sight, text: str | None, top: int, filters: Filters | None, photo: str | None) -> Matches:
         words = simplify_verse([text.strip()])[0] if text else ""

@@ -85,6 +85,11 @@ def test_a_search_has_no_photo_but_takes_one(matcher: ImageToPoem) -> None:
     assert found.verse[0] in said(found.card(RIVER, width=540))
 
 
+def test_a_search_knows_the_old_spelling_too(old_spelling: ImageToPoem) -> None:
+    found = old_spelling.search("后宫里有三千美女", top=1)[0]
+    assert "后宮佳麗三千人" in said(found.card(RIVER, script="traditional", width=540))
+
+
 def test_a_composed_match_is_labelled(matcher: ImageToPoem) -> None:
     line = Match("一夜星河落画船", None, None, None, None, 0.5, Provenance.COMPOSED, ())
     card = line.card(RIVER, width=540)
@@ -105,6 +110,7 @@ def test_traditional_comes_from_the_corpus(old_spelling: ImageToPoem) -> None:
     [
         ("月落乌啼霜满天，江枫渔火对愁眠。", "月落乌啼霜满天，江枫渔火对愁眠。"),
         ("月落烏啼霜滿天 江楓漁火對愁眠", "月落乌啼霜满天，江枫渔火对愁眠。"),
+        ("月落乌啼霜满天江枫渔火对愁眠", "月落乌啼霜满天，江枫渔火对愁眠。"),  # no marks at all
         ("夜半钟声到客船", "夜半钟声到客船。"),  # half a couplet
         (
             "江枫渔火对愁眠,姑苏城外寒山寺",  # across two

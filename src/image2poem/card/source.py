@@ -11,7 +11,7 @@ from image2poem.corpus import Corpus
 from image2poem.corpus.convert import bare, fold, simplify_verse
 from image2poem.model import Poem
 
-_LOOKED_AT = 40  # verses that hold the longest clause, the best known first
+_TRIED = 3  # clauses of a line that are looked for: a person may have left out a 、
 _STRAY = 0.03  # of the characters of a simplified text may be traditional ones that somebody overlooked
 
 
@@ -48,29 +48,30 @@ def find_source(corpus: Corpus, text: str) -> Source | None:
         CorpusError: the corpus is damaged.
     """
     for line in dict.fromkeys((simplify_verse([text])[0], text)):
-        asked = [fold(part.text) for part in clauses(line) if fold(part.text)]
-        if not asked:
-            return None
-        number = corpus.find(line)
-        for verse in [number] if number is not None else corpus.holding(max(asked, key=len), _LOOKED_AT):
-            found = [(poem, spelled) for poem in corpus.sources(verse) if (spelled := _stands_in(poem, asked))]
-            if found:
-                poem, spelled = found[0]
-                return Source(spelled, poem.title, poem.author, poem.dynasty, poem.genre, poem.id)
+        if (number := corpus.find(line)) is not None:
+            verse = corpus.verse(number)
+            return Source(verse.text, verse.title, verse.author, verse.dynasty, verse.genre, verse.poem_id)
+        asked = [folded for part in clauses(line) if (folded := fold(part.text))]
+        for clause in sorted(asked, key=len, reverse=True)[:_TRIED]:
+            for number in corpus.holding(clause):
+                for poem in corpus.sources(number):
+                    if spelled := _stands_in(poem, "".join(asked)):
+                        return Source(spelled, poem.title, poem.author, poem.dynasty, poem.genre, poem.id)
     return None
 
 
-def _stands_in(poem: Poem, asked: Sequence[str]) -> str | None:
-    """These clauses as the poem has them, if it has them side by side."""
+def _stands_in(poem: Poem, asked: str) -> str | None:
+    """Whole clauses of a poem that say this, as the poem has them; None if it has no such."""
     parts = clauses("".join(poem.verses))
-    start = _within([fold(part.text) for part in parts], asked)
-    return None if start is None else _joined(parts[start : start + len(asked)])
-
-
-def _within(all_: Sequence[str], some: Sequence[str]) -> int | None:
-    """Where `some` stand side by side in `all_`."""
-    last = len(all_) - len(some)
-    return next((i for i in range(last + 1) if list(all_[i : i + len(some)]) == list(some)), None)
+    for start in range(len(parts)):
+        said = ""
+        for end, part in enumerate(parts[start:], start + 1):
+            said += fold(part.text)
+            if said == asked:
+                return _joined(parts[start:end])
+            if not asked.startswith(said):
+                break
+    return None
 
 
 def _joined(parts: Sequence[Clause]) -> str:
