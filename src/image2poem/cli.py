@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -56,6 +57,7 @@ Source = Annotated[
 
 _CHINESE = {
     "sees": "所见",
+    "taken": "时地",
     "names": "因其写到",
     "retrieved": "原句",
     "composed": "新作",
@@ -65,6 +67,7 @@ _CHINESE = {
 }
 _ENGLISH = {
     "sees": "sees",
+    "taken": "taken",
     "names": "because it names",
     "retrieved": "retrieved",
     "composed": "composed",
@@ -92,6 +95,9 @@ def match(
     tag: Tag = None,
     as_json: AsJson = False,
     explain: Explain = False,
+    no_context: Annotated[
+        bool, typer.Option("--no-context", help="Leave aside when and where the photo says it was taken.")
+    ] = False,
     home: Home = None,
     size: Size = None,
     text_encoder: TextModel = None,
@@ -110,7 +116,7 @@ def match(
         for done, name in enumerate(names):
             tell("photos", done, len(names))
             try:
-                answer = matcher.match(name, text=text, top=top, filters=filters)
+                answer = matcher.match(name, text=text, top=top, filters=filters, context=False if no_context else None)
             except Image2PoemError as error:
                 failed += 1
                 print(error, file=sys.stderr)
@@ -309,6 +315,7 @@ def as_record(answer: Matches) -> dict[str, Any]:
             "imagery": [{"term": i.term, "score": round(i.score, 3)} for i in answer.sight.imagery],
             "description": answer.sight.description,
         },
+        "context": asdict(answer.sight.context) if answer.sight.context else None,
         "matches": [
             {
                 "verse": m.verse,
@@ -337,6 +344,16 @@ def print_matches(answer: Matches, *, explain: bool = False) -> None:
     if answer.photo is not None:
         seen = " · ".join(f"{i.term} {i.score:.2f}" for i in answer.sight.imagery[:8])
         print(f"{answer.photo}\n   {words['sees']}: {seen}")
+        if context := answer.sight.context:
+            known = (
+                context.lunar,
+                context.season,
+                context.solar_term,
+                *context.festivals,
+                context.hour,
+                *context.places,
+            )
+            print(f"   {words['taken']}: {' · '.join(dict.fromkeys(filter(None, known)))}")
     if not answer:
         print(f"   {words['nothing']}")
     for item in answer:

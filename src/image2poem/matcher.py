@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image2poem import index
+from image2poem.context import read_context
 from image2poem.corpus import Corpus, Facets, Filters, Progress, mask, open_corpus
 from image2poem.corpus.convert import simplify_verse
 from image2poem.encoders import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
@@ -18,7 +19,7 @@ from image2poem.errors import IndexFileError
 from image2poem.index.manifest import COMMAND
 from image2poem.model import Imagery, Match, Matches, Origin, Provenance, Sight
 from image2poem.photo import load_photo
-from image2poem.retrieval import diversity, fusion, naming, routes
+from image2poem.retrieval import diversity, fusion, naming, occasions, routes
 from image2poem.settings import Settings, load_settings
 from image2poem.sight import Seer, zeroshot
 from image2poem.sight.builtin import BuiltinSeer, ImageryScale, load_imagery, load_usual_chances
@@ -43,6 +44,8 @@ class ImageToPoem:
         text: str | None = None,
         top: int = 5,
         filters: Filters | None = None,
+        *,
+        context: bool | None = None,
     ) -> Matches:
         """The verses that say a photo, best first.
 
@@ -51,12 +54,14 @@ class ImageToPoem:
             text: the person's own words about it, which weigh most.
             top: how many verses.
             filters: dynasty, author, genre, form, tag.
+            context: use when and where its EXIF says that it was taken; None: as the settings say.
 
         Raises:
             Image2PoemError: the photo can't be read, a filter names nobody, or corpus, index or models aren't there.
         """
         picture = load_photo(photo, self.settings, max_side=SIDE)
-        answer = self._answer(self.seer.see(picture), text, top, filters, photo=picture.name)
+        taken = read_context(picture) if (self.settings.context if context is None else context) else None
+        answer = self._answer(self.seer.see(picture, taken), text, top, filters, photo=picture.name)
         return self._from(photo, answer)
 
     def search(self, text: str, top: int = 5, filters: Filters | None = None) -> Matches:
@@ -74,8 +79,19 @@ class ImageToPoem:
         allowed = mask(self.facets, filters) if filters else None
         found = routes.find(self.library, sight, words, allowed)
         fused = fusion.fuse(found, self.weights, self.facets.fame)
-        chosen = diversity.choose(fused, top, self.facets.poem, self.library.naming, self.weights.repetition)
+        favours = self._favours(sight, words, allowed, found)
+        chosen = diversity.choose(fused, top, self.facets.poem, self.library.naming, self.weights.repetition, favours)
         return Matches(photo, sight, self._matches(chosen, sight, fused))
+
+    def _favours(
+        self, sight: Sight, words: str, allowed: routes.Mask, found: Mapping[str, routes.Ranked]
+    ) -> dict[int, diversity.Favour]:
+        """What the place and the day of the photo, if they are known, add to the verses that belong to them."""
+        if sight.context is None:
+            return {}
+        return occasions.favours(
+            self.belonging, self.library, sight, words, allowed, found, self.weights, self.facets.fame
+        )
 
     def _with_words(self, sight: Sight, words: str) -> Sight:
         """What the person says they see is there."""
@@ -91,6 +107,9 @@ class ImageToPoem:
         matches = []
         for verse, (number, score) in zip(verses, chosen, strict=True):
             named = {terms[i] for i in self.library.naming.of(number)}
+            reasons = [item.term for item in sight.imagery if item.term in named]
+            if sight.context is not None:
+                reasons += self.belonging.reasons(number, sight.context)
             matches.append(
                 Match(
                     verse=verse.text,
@@ -100,7 +119,7 @@ class ImageToPoem:
                     genre=verse.genre,
                     score=score,
                     provenance=Provenance.RETRIEVED,
-                    reasons=tuple(item.term for item in sight.imagery if item.term in named),
+                    reasons=tuple(reasons),
                     poem_id=verse.poem_id,
                     verse_id=number,
                     ranks={route: ranks[number] for route, ranks in fused.ranks.items() if number in ranks},
@@ -197,6 +216,12 @@ class ImageToPoem:
             return None
         return routes.PhotoSpace(verses, self.imagery.usual_vector)
 
+    @cached_property
+    def belonging(self) -> occasions.Occasions:
+        """Which verses belong to which place and festival."""
+        path = occasions.occasions_file(self._folder(self.text_encoder), self.library.index.manifest.build)
+        return occasions.open_occasions(path, self.corpus, self.facets)
+
     @property
     def _count(self) -> int:
         return self.corpus.select_count if self.settings.size == "select" else len(self.corpus)
@@ -256,6 +281,8 @@ class ImageToPoem:
         )
         path = naming.naming_file(folder, self.lexicon, manifest.build)
         naming.write_naming(path, naming.name_verses(self.lexicon, self.corpus.texts(0, self._count)))
+        path = occasions.occasions_file(folder, manifest.build)
+        occasions.write_occasions(path, occasions.find_occasions(self.corpus, self.facets))
 
     def _build_photo_space(self, tower: TextEncoder, progress: Progress) -> None:
         folder = self._folder(tower)

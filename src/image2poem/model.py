@@ -81,12 +81,26 @@ class Imagery:
 
 
 @dataclass(frozen=True, slots=True)
+class Context:
+    """When and where a photo was taken; empty where that isn't known."""
+
+    date: str = ""  # 2024-10-11, by the camera's clock
+    lunar: str = ""  # 九月初九
+    season: str = ""  # 春 夏 秋 冬
+    solar_term: str = ""  # the one that runs: 寒露
+    hour: str = ""  # 晨 昼 暮 夜
+    festivals: tuple[str, ...] = ()  # on that day or near: 重阳
+    places: tuple[str, ...] = ()  # that verse names, the most particular first: 岳阳楼, 洞庭湖
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """What was seen in a photo."""
 
     vector: Vector | None  # float32[d], unit length, in the image encoder's space; None where there is no photo
     imagery: tuple[Imagery, ...]  # surest first
     description: str  # vernacular (白话); what the text routes search with
+    context: Context | None = None  # when and where, if the photo tells
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     text_encoder: str = Field(default="builtin", description="the built-in one, a folder, or a name of the hub")
     image_encoder: str = Field(default="builtin", description="likewise")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="where models of the hub run")
+    context: bool = Field(default=True, description="use when and where a photo says it was taken")
     threads: int = Field(default=0, ge=0, description="threads a model may use; 0: one for each core")
     max_pixels: int = Field(default=100_000_000, gt=0, description="larger pictures are refused")
     max_bytes: int = Field(default=64_000_000, gt=0, description="larger files are refused")

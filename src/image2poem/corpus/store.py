@@ -147,6 +147,16 @@ class Corpus:
         )
         return [str(row[0]) for row in rows]
 
+    def titles(self, count: int) -> dict[int, str]:
+        """By poem id, the titles of the 诗 that the verses with ids below `count` are best known from.
+
+        Of other genres the title mostly names a tune, which says nothing of the poem.
+        """
+        rows = self._rows(
+            "SELECT id, title FROM poem WHERE genre = '诗' AND id IN (SELECT poem_id FROM verse WHERE id < ?)", [count]
+        )
+        return {int(str(number)): str(title) for number, title in rows}
+
     def facets(self, count: int | None = None) -> Facets:
         """Dynasty, author, genre, form, poem, fame and tags of the verses with ids below `count`, as arrays."""
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,10 +12,24 @@ from image2poem.retrieval.fusion import Fused
 from image2poem.retrieval.naming import Naming
 
 _CONSIDERED = 100  # verses from the top of the list
+FAVOURED = 0.4  # of the verses shown: two of five
+
+
+@dataclass(frozen=True, slots=True)
+class Favour:
+    """What speaks for a verse beside what is seen: its score without that, and what that adds."""
+
+    score: float
+    bonus: float
 
 
 def choose(
-    fused: Fused, top: int, poem: NDArray[np.int32], naming: Naming, repetition: float
+    fused: Fused,
+    top: int,
+    poem: NDArray[np.int32],
+    naming: Naming,
+    repetition: float,
+    favours: Mapping[int, Favour] | None = None,
 ) -> list[tuple[int, float]]:
     """The best verses to show together: (verse id, score), best first, scores falling.
 
@@ -25,8 +42,14 @@ def choose(
         poem: int32[n], the poem of every verse.
         naming: what the verses name.
         repetition: 0..1.
+        favours: of some verses, whether among the candidates or not. They help at most `FAVOURED` of those chosen, and
+            always one: the others have to be worth it without.
     """
+    favours = favours or {}
     left = list(zip(fused.ids.tolist(), fused.scores.tolist(), strict=True))[: max(_CONSIDERED, 4 * top)]
+    listed = {verse for verse, _ in left}
+    left += [(verse, favour.score) for verse, favour in favours.items() if verse not in listed]
+    most_helped = max(1, int(FAVOURED * top))
     named = {verse: set(naming.of(verse).tolist()) for verse, _ in left}
     chosen: list[tuple[int, float]] = []
     while left and len(chosen) < top:
@@ -35,11 +58,13 @@ def choose(
 
         def worth(item: tuple[int, float]) -> float:
             likeness = max((_jaccard(named[item[0]], named[other]) for other, _ in chosen), default=0.0)
-            return item[1] * (1 - repetition * likeness)
+            helped = sum(verse in favours for verse, _ in chosen)
+            bonus = favours[item[0]].bonus if item[0] in favours and helped < most_helped else 0.0
+            return (item[1] + bonus) * (1 - repetition * likeness)
 
         best = max(fresh, key=worth)
         left.remove(best)
-        chosen.append((best[0], min(worth(best), chosen[-1][1]) if chosen else best[1]))
+        chosen.append((best[0], max(0.0, min(worth(best), chosen[-1][1] if chosen else 1.0))))
     return chosen
 
 

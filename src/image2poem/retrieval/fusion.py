@@ -74,6 +74,37 @@ def fuse(routes: Mapping[str, Ranked], weights: Weights, fame: NDArray[np.float3
     return Fused(ids[order], scores[order], ranks)
 
 
+def rate(
+    ids: NDArray[np.int64],
+    deeper: Mapping[str, Ranked],
+    routes: Mapping[str, Ranked],
+    weights: Weights,
+    fame: NDArray[np.float32],
+) -> NDArray[np.float64]:
+    """The scores that verses would have among those of a search, wherever they stand: float64[m], -1..1.
+
+    On the scale of `fuse`, going on below 0: what fits worse than all that the routes listed is negative.
+
+    Args:
+        ids: the verses, int64[m].
+        deeper: what the routes say of these verses; of what a route doesn't list its score is 0.
+        routes: what each route found among all verses.
+        weights: of the routes and of fame.
+        fame: float32[n], 0..1, of every verse.
+    """
+    total, most = weights.fame * fame[ids].astype(np.float64), weights.fame
+    for name, ranked in routes.items():
+        if not len(ranked.ids) or name not in deeper:
+            continue
+        known = dict(zip(deeper[name].ids.tolist(), deeper[name].scores.tolist(), strict=True))
+        scores = np.array([known.get(verse, 0.0) for verse in ids.tolist()])
+        low, high = float(ranked.scores.min()), float(ranked.scores.max())
+        stretched = LISTED + (1 - LISTED) * (scores - low) / max(high - low, 1e-6)
+        total += weights.routes[name] * stretched.clip(-1, 1)
+        most += weights.routes[name]
+    return np.asarray(total / max(most, 1e-9))
+
+
 def _stretched(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """To LISTED..1: the last of a list is still better than what isn't in it."""
     low, high = float(scores.min()), float(scores.max())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from image2poem.model import Photo, Sight
+from image2poem.model import Context, Photo, Sight
 
 
 class Seer(Protocol):
     """Looks at photos."""
 
-    def see(self, photo: Photo) -> Sight:
-        """What the photo shows."""
+    def see(self, photo: Photo, context: Context | None = None) -> Sight:
+        """What the photo shows, leaning on when and where it was taken if that is known."""

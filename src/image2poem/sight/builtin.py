@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from image2poem.context import sentence
 from image2poem.encoders import DATA, ImageEncoder
 from image2poem.encoders.onnx import read_card
 from image2poem.errors import ModelError
-from image2poem.model import Imagery, Photo, Sight
+from image2poem.model import Context, Imagery, Photo, Sight
 from image2poem.sight.lexicon import Lexicon
+from image2poem.sight.timely import timely
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -92,14 +94,17 @@ class BuiltinSeer:
         """See with `encoder`, whose space is that of `table`."""
         self._encoder, self._table, self._lexicon = encoder, table, lexicon
 
-    def see(self, photo: Photo) -> Sight:
-        """What the photo shows."""
+    def see(self, photo: Photo, context: Context | None = None) -> Sight:
+        """What the photo shows, leaning on when and where it was taken if that is known."""
         vector = self._encoder.encode_image(_looks(photo.image)).mean(0)
         vector /= max(float(np.linalg.norm(vector)), 1e-6)
         chances = self._table.chances(vector)
         order = [i for i in np.argsort(-chances, kind="stable")[:MOST] if chances[i] >= SEEN]
         imagery = tuple(Imagery(self._lexicon.terms[i].term, float(chances[i])) for i in order)
-        return Sight(vector, imagery, describe(self._lexicon, imagery))
+        if context is None:
+            return Sight(vector, imagery, describe(self._lexicon, imagery))
+        imagery = timely(imagery, context, self._lexicon)
+        return Sight(vector, imagery, sentence(context) + describe(self._lexicon, imagery), context)
 
 
 def _looks(image: Image) -> list[Image]:
