@@ -20,7 +20,7 @@ FIRST_YEAR = 1990  # nothing wrote EXIF before; clocks that were never set say 1
 TROPICS = 15.0  # degrees of latitude: nearer to the equator there are no four seasons
 CHINA = 8.0  # hours that clocks at all our places are ahead of UTC
 _SPOKEN_SEASON = {"春": "春天", "夏": "夏天", "秋": "秋天", "冬": "冬天"}
-_SPOKEN_HOUR = {"晨": "清晨", "昼": "白天", "暮": "傍晚", "夜": "夜晚"}
+_SPOKEN_HOUR = {"晨": "清晨", "暮": "傍晚", "夜": "夜晚"}  # that it is day needs no word
 
 
 def read_context(photo: Photo, now: datetime | None = None) -> Context | None:
@@ -57,11 +57,10 @@ def read_context(photo: Photo, now: datetime | None = None) -> Context | None:
 
 
 def sentence(context: Context) -> str:
-    """The context as somebody would say it: 秋天的傍晚，重阳，岳阳楼。"""
-    when = "的".join(
-        part for part in (_SPOKEN_SEASON.get(context.season), _SPOKEN_HOUR.get(context.hour)) if part is not None
-    )
-    parts = [part for part in (when, *context.festivals[:1], *context.places[:1]) if part]
+    """The context as somebody would say it: 秋天的傍晚，重阳，在岳阳楼。"""
+    when = "的".join(filter(None, (_SPOKEN_SEASON.get(context.season), _SPOKEN_HOUR.get(context.hour))))
+    where = f"在{context.places[0]}" if context.places else ""
+    parts = list(filter(None, (when, *context.festivals[:1], where)))
     return "，".join(parts) + "。" if parts else ""
 
 

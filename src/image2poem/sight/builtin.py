@@ -15,7 +15,7 @@ from image2poem.encoders.onnx import read_card
 from image2poem.errors import ModelError
 from image2poem.model import Context, Imagery, Photo, Sight
 from image2poem.sight.lexicon import Lexicon
-from image2poem.sight.timely import timely
+from image2poem.sight.timely import hinted, timely
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -104,7 +104,8 @@ class BuiltinSeer:
         if context is None:
             return Sight(vector, imagery, describe(self._lexicon, imagery))
         imagery = timely(imagery, context, self._lexicon)
-        return Sight(vector, imagery, sentence(context) + describe(self._lexicon, imagery), context)
+        description = sentence(context) + describe(self._lexicon, imagery)
+        return Sight(vector, hinted(imagery, context, self._lexicon), description, context)
 
 
 def _looks(image: Image) -> list[Image]:

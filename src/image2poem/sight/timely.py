@@ -30,15 +30,26 @@ _NAMES = {"晨": "晨", "暮": "黄昏", "夜": "夜", **{season: season for sea
 
 
 def timely(imagery: tuple[Imagery, ...], context: Context, lexicon: Lexicon) -> tuple[Imagery, ...]:
-    """What was seen, leaning on the season and the hour of the context; surest first."""
+    """What was seen, leaning on the season and the hour of a context; surest first."""
     seen = {item.term: item.score for item in imagery}
     chances = {name: _weaker(chance, _left(name, context, lexicon)) for name, chance in seen.items()}
     for taken, really, share in TWINS.get(context.hour, ()):
         if really in lexicon.number and taken in seen:
             chances[really] = max(chances.get(really, 0.0), share * seen[taken])
+    return _surest_first(chances, lexicon)
+
+
+def hinted(imagery: tuple[Imagery, ...], context: Context, lexicon: Lexicon) -> tuple[Imagery, ...]:
+    """What was seen, and the season and the hour of a context, which needn't be seen to be so; surest first."""
+    chances = {item.term: item.score for item in imagery}
     for said in (context.season, context.hour):
-        if (name := _NAMES.get(said)) in lexicon.number and name is not None:
+        name = _NAMES.get(said)
+        if name is not None and name in lexicon.number:
             chances[name] = max(chances.get(name, 0.0), HINTED)
+    return _surest_first(chances, lexicon)
+
+
+def _surest_first(chances: Mapping[str, float], lexicon: Lexicon) -> tuple[Imagery, ...]:
     order = sorted(chances, key=lambda name: (-chances[name], lexicon.number[name]))
     return tuple(Imagery(name, chances[name]) for name in order)
 
