@@ -34,6 +34,19 @@ def test_dense_search_is_exact(data):
         assert scores[row].tolist() == (matrix @ query)[expected].tolist()
 
 
+@pytest.mark.parametrize("allowed", [1, 3, 20, 500])
+def test_dense_search_among_few_is_that_among_all(allowed):
+    rng = np.random.default_rng(allowed)
+    matrix = rng.standard_normal((500, 8)).astype(np.float32)
+    mask = np.zeros(500, np.bool_)
+    mask[rng.permutation(500)[:allowed]] = True
+    ids, scores = DenseIndex(matrix).search(matrix[:2], 10, mask)
+    for row, query in enumerate(matrix[:2]):
+        all_scores = matrix @ query
+        assert ids[row].tolist() == by_hand(all_scores, 10, mask)
+        assert scores[row] == pytest.approx(all_scores[ids[row]], rel=1e-5)
+
+
 def test_dense_shapes_that_do_not_fit_are_named():
     index = DenseIndex(np.zeros((5, 3), np.float32))
     with pytest.raises(ValueError, match=r"\(1, 4\), the index holds vectors of 3"):
