@@ -41,9 +41,7 @@ def photo_taken(image: Image.Image, day: date | None, place: tuple[float, float]
 
 def lines_that_belong(answer: Matches) -> int:
     """How many verses are there for the place or the day too, not for what is seen alone."""
-    context = answer.sight.context
-    names = {*context.places, *context.festivals, context.solar_term} if context else set()
-    return sum(bool(names & set(match.reasons)) for match in answer)
+    return sum(bool(match.occasions) for match in answer)
 
 
 def main() -> None:

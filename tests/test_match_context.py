@@ -41,7 +41,7 @@ def test_a_photo_gets_what_was_written_where_it_was_taken(matcher: ImageToPoem) 
     context = answer.sight.context
     assert context is not None and context.places[0] == "鹳雀楼" and context.festivals == ("重阳",)
     there = [match for match in answer if match.title == "登鹳雀楼"]
-    assert there and all("鹳雀楼" in match.reasons for match in there)
+    assert there and all("鹳雀楼" in match.occasions for match in there)
     assert all(0 <= match.score <= 1 for match in answer)
     assert "秋天的傍晚，重阳，在鹳雀楼。" in answer.sight.description
     elsewhere = [match.verse for match in matcher.match(taken(), top=5)]
@@ -102,7 +102,7 @@ def test_an_index_of_before_knows_places_too(home: Path, tmp_path: Path) -> None
     (known,) = copy.glob("index/*/occasions-*.npy")
     known.unlink()
     answer = ImageToPoem(Settings(home=copy)).match(taken(*TOWER))
-    assert any("鹳雀楼" in match.reasons for match in answer)
+    assert any("鹳雀楼" in match.occasions for match in answer)
     assert known.exists()
 
 

@@ -59,6 +59,7 @@ _CHINESE = {
     "sees": "所见",
     "taken": "时地",
     "names": "因其写到",
+    "belongs": "应时应地",
     "retrieved": "原句",
     "composed": "新作",
     "nothing": "没有合适的诗句；放宽筛选条件再试",
@@ -69,6 +70,7 @@ _ENGLISH = {
     "sees": "sees",
     "taken": "taken",
     "names": "because it names",
+    "belongs": "of the place and the day",
     "retrieved": "retrieved",
     "composed": "composed",
     "nothing": "no verse fits; ask with fewer filters",
@@ -326,6 +328,7 @@ def as_record(answer: Matches) -> dict[str, Any]:
                 "score": round(m.score, 4),
                 "provenance": m.provenance.value,
                 "reasons": list(m.reasons),
+                "occasions": list(m.occasions),
                 "ranks": dict(m.ranks),
             }
             for m in answer
@@ -366,6 +369,8 @@ def _print_match(item: Match, words: dict[str, str], explain: bool) -> None:
     notes = []
     if item.reasons:
         notes.append(f"{words['names']}: {', '.join(item.reasons)}")
+    if item.occasions:
+        notes.append(f"{words['belongs']}: {', '.join(item.occasions)}")
     if explain:
         notes.append(f"{words['explain']}: " + ", ".join(f"{route} {rank}" for route, rank in item.ranks.items()))
     if notes:

@@ -107,9 +107,6 @@ class ImageToPoem:
         matches = []
         for verse, (number, score) in zip(verses, chosen, strict=True):
             named = {terms[i] for i in self.library.naming.of(number)}
-            reasons = [item.term for item in sight.imagery if item.term in named]
-            if sight.context is not None:
-                reasons += self.belonging.reasons(number, sight.context)
             matches.append(
                 Match(
                     verse=verse.text,
@@ -119,10 +116,11 @@ class ImageToPoem:
                     genre=verse.genre,
                     score=score,
                     provenance=Provenance.RETRIEVED,
-                    reasons=tuple(reasons),
+                    reasons=tuple(item.term for item in sight.imagery if item.term in named),
                     poem_id=verse.poem_id,
                     verse_id=number,
                     ranks={route: ranks[number] for route, ranks in fused.ranks.items() if number in ranks},
+                    occasions=self.belonging.named(number, sight.context) if sight.context else (),
                 )
             )
         return tuple(matches)

@@ -126,6 +126,7 @@ class Match:
     poem_id: int | None = None
     verse_id: int | None = None
     ranks: Mapping[str, int] = field(default_factory=dict)  # route -> rank there, 1 is best
+    occasions: tuple[str, ...] = ()  # the place and the day of the photo that the line or its poem speaks of
     origin: Origin | None = field(default=None, repr=False, compare=False)
 
     def card(self, photo: str | Path | bytes | Image | Photo | None = None, **options: Any) -> Card:

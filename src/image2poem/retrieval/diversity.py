@@ -13,14 +13,16 @@ from image2poem.retrieval.naming import Naming
 
 _CONSIDERED = 100  # verses from the top of the list
 FAVOURED = 0.4  # of the verses shown: two of five
+AGAIN = 0.5  # what is left of a bonus for each verse above it that had one for the same thing
 
 
 @dataclass(frozen=True, slots=True)
 class Favour:
-    """What speaks for a verse beside what is seen: its score without that, and what that adds."""
+    """What speaks for a verse beside what is seen: its score without that, what that adds, and what it is."""
 
     score: float
     bonus: float
+    things: frozenset[str]  # place, day
 
 
 def choose(
@@ -58,8 +60,11 @@ def choose(
 
         def worth(item: tuple[int, float]) -> float:
             likeness = max((_jaccard(named[item[0]], named[other]) for other, _ in chosen), default=0.0)
-            helped = sum(verse in favours for verse, _ in chosen)
-            bonus = favours[item[0]].bonus if item[0] in favours and helped < most_helped else 0.0
+            bonus = 0.0
+            if favour := favours.get(item[0]):
+                above = [favours[verse].things for verse, _ in chosen if verse in favours]
+                if len(above) < most_helped:
+                    bonus = favour.bonus * AGAIN ** sum(bool(things & favour.things) for things in above)
             return (item[1] + bonus) * (1 - repetition * likeness)
 
         best = max(fresh, key=worth)

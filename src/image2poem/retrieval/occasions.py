@@ -34,8 +34,9 @@ POEM, TITLE, VERSE = 1, 2, 3  # ... another verse of its poem names; its title n
 BONUS, FAME = 0.4, 0.25  # a bonus for all, and up to so much more for verses that everybody knows
 BELONGS = np.array([0.0, 0.6, 0.9, 1.0])  # by level
 TERM = 0.7  # a solar term lasts two weeks, a festival a day
+WIDER = 0.9  # for each more particular place around which it lies: 岳阳楼 before 洞庭湖
 BOTH = 0.5  # of the lesser one, for what belongs to the place and the day
-_MOST = 50  # verses favoured in one search
+_MOST = 50  # verses favoured for the place, and for the day
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,11 @@ class Occasions:
         rows = slice(0, 0) if at is None else slice(self.starts[at], self.starts[at + 1])
         return self.verses[rows], self.levels[rows]
 
-    def belonging(self, context: Context, count: int) -> NDArray[np.float64]:
-        """How much each verse belongs to the place and the day of a context -> float64[count], 0 (not at all) or more."""
+    def belonging(self, context: Context, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """How much each verse belongs to the place and to the day of a context -> float64[count] each, 0..1."""
+        places = {name: WIDER**wider for wider, name in enumerate(context.places)}
         days = dict.fromkeys(context.festivals, 1.0) or {context.solar_term: TERM}
-        place, day = (self._most(names, count) for names in (dict.fromkeys(context.places, 1.0), days))
-        return np.maximum(place, day) + BOTH * np.minimum(place, day)
+        return self._most(places, count), self._most(days, count)
 
     def _most(self, weights: Mapping[str, float], count: int) -> NDArray[np.float64]:
         most = np.zeros(count)
@@ -66,8 +67,8 @@ class Occasions:
             most[verses] = np.maximum(most[verses], weight * BELONGS[levels])
         return most
 
-    def reasons(self, verse: int, context: Context) -> tuple[str, ...]:
-        """The place and the day of a context that a verse belongs to."""
+    def named(self, verse: int, context: Context) -> tuple[str, ...]:
+        """The place and the day of a context that a verse belongs to, the most particular of each."""
         days = context.festivals or (context.solar_term,)
         return tuple(name for names in (context.places, days) for name in [n for n in names if self._has(n, verse)][:1])
 
@@ -148,7 +149,8 @@ def favours(
     """
     if sight.context is None:
         return {}
-    belongs = occasions.belonging(sight.context, len(fame))
+    place, day = occasions.belonging(sight.context, len(fame))
+    belongs = np.maximum(place, day) + BOTH * np.minimum(place, day)
     if mask is not None:
         belongs[~mask] = 0
     ids = np.flatnonzero(belongs)
@@ -156,8 +158,17 @@ def favours(
         return {}
     scores = fusion.rate(ids, find(library, sight, words, belongs > 0), found, weights, fame)
     bonus = belongs[ids] * (BONUS + FAME * fame[ids])
-    best = np.argsort(-(scores + bonus), kind="stable")[:_MOST]
-    return {int(ids[i]): Favour(float(scores[i]), float(bonus[i])) for i in best}
+    best = set()
+    for some in (place[ids] > 0, day[ids] > 0):
+        best.update(np.flatnonzero(some)[np.argsort(-(scores + bonus)[some], kind="stable")[:_MOST]].tolist())
+    return {
+        int(ids[i]): Favour(
+            float(scores[i]),
+            float(bonus[i]),
+            frozenset(thing for thing, some in (("place", place), ("day", day)) if some[ids[i]]),
+        )
+        for i in sorted(best)
+    }
 
 
 def occasions_file(folder: Path, build: str) -> Path:
