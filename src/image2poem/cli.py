@@ -42,6 +42,7 @@ Form = Annotated[list[str] | None, typer.Option("--form", help="Only this line l
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="Only poems with this theme or anthology: 送别")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Show each route's rank for each line.")]
+NoContext = Annotated[bool, typer.Option("--no-context", help="Leave aside when and where the photo was taken.")]
 Home = Annotated[Path | None, typer.Option("--home", help="Folder of corpus and index.", envvar="IMAGE2POEM_HOME")]
 Size = Annotated[str | None, typer.Option("--size", help="Which verses are searched: select or full.")]
 TextModel = Annotated[
@@ -97,9 +98,7 @@ def match(
     tag: Tag = None,
     as_json: AsJson = False,
     explain: Explain = False,
-    no_context: Annotated[
-        bool, typer.Option("--no-context", help="Leave aside when and where the photo says it was taken.")
-    ] = False,
+    no_context: NoContext = False,
     home: Home = None,
     size: Size = None,
     text_encoder: TextModel = None,
@@ -172,6 +171,7 @@ def card(
     genre: Genre = None,
     form: Form = None,
     tag: Tag = None,
+    no_context: NoContext = False,
     home: Home = None,
     size: Size = None,
     text_encoder: TextModel = None,
@@ -193,7 +193,7 @@ def card(
         match = quoted(matcher.corpus, verse, photo, matcher.settings)
     else:
         filters = _filters(dynasty, author, genre, form, tag)
-        answer = matcher.match(photo, text=text, top=rank, filters=filters)
+        answer = matcher.match(photo, text=text, top=rank, filters=filters, context=False if no_context else None)
         if len(answer) < rank:
             raise CardError(f"only {len(answer)} verses fit; ask for a smaller --rank, or with fewer filters")
         match = answer[rank - 1]

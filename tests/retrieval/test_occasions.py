@@ -165,14 +165,13 @@ def test_a_favour_lifts_what_nearly_fits_and_nothing_else() -> None:
     assert [score for _, score in chosen] == pytest.approx([0.9, 0.8, 0.8, 0.7, 0.6])
 
 
-def test_favours_dont_fill_the_answer() -> None:
-    fused = list_of(*np.linspace(0.6, 0.1, 20))
-    favours = {30 + i: Favour(0.59, 0.5, frozenset({str(i)})) for i in range(10)}
-    for top, most in ((1, 1), (2, 1), (5, 2), (10, 4)):
-        chosen = [verse for verse, _ in choose(fused, top, POEM, NOTHING, 0.0, favours)]
-        assert chosen[:most] == list(range(30, 30 + most))
-        # the next has to be worth it without: .59 is less than what is seen offers
-        assert chosen[most : most + 1] == [0][: top - most]
+def test_favours_help_two_of_five() -> None:
+    fused = list_of(*np.linspace(0.6, 0.4, 20))
+    favours = {30 + i: Favour(0.3, 0.5, frozenset({str(i)})) for i in range(10)}
+    chosen = [verse for verse, _ in choose(fused, 10, POEM, NOTHING, 0.0, favours)]
+    assert chosen == [30, 31, 0, 1, 2, 32, 33, 3, 4, 5]
+    for top in range(1, 10):  # to ask for fewer gives the first of them
+        assert [verse for verse, _ in choose(fused, top, POEM, NOTHING, 0.0, favours)] == chosen[:top]
 
 
 def test_after_a_verse_of_the_place_one_of_the_day_is_better_than_another_of_the_place() -> None:

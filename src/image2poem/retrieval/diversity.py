@@ -12,7 +12,7 @@ from image2poem.retrieval.fusion import Fused
 from image2poem.retrieval.naming import Naming
 
 _CONSIDERED = 100  # verses from the top of the list
-FAVOURED = 0.4  # of the verses shown: two of five
+FAVOURED, OF = 2, 5  # so many of each so many verses may owe their place to a favour
 AGAIN = 0.5  # what is left of a bonus for each verse above it that had one for the same thing
 
 
@@ -44,14 +44,13 @@ def choose(
         poem: int32[n], the poem of every verse.
         naming: what the verses name.
         repetition: 0..1.
-        favours: of some verses, whether among the candidates or not. They help at most `FAVOURED` of those chosen, and
-            always one: the others have to be worth it without.
+        favours: of some verses, whether among the candidates or not. They help `FAVOURED` of each `OF` at most: the
+            others have to be worth it without.
     """
     favours = favours or {}
     left = list(zip(fused.ids.tolist(), fused.scores.tolist(), strict=True))[: max(_CONSIDERED, 4 * top)]
     listed = {verse for verse, _ in left}
     left += [(verse, favour.score) for verse, favour in favours.items() if verse not in listed]
-    most_helped = max(1, int(FAVOURED * top))
     named = {verse: set(naming.of(verse).tolist()) for verse, _ in left}
     chosen: list[tuple[int, float]] = []
     while left and len(chosen) < top:
@@ -63,7 +62,7 @@ def choose(
             bonus = 0.0
             if favour := favours.get(item[0]):
                 above = [favours[verse].things for verse, _ in chosen if verse in favours]
-                if len(above) < most_helped:
+                if len(above) < FAVOURED * (len(chosen) // OF + 1):
                     bonus = favour.bonus * AGAIN ** sum(bool(things & favour.things) for things in above)
             return (item[1] + bonus) * (1 - repetition * likeness)
 
