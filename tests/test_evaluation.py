@@ -6,13 +6,14 @@ import io
 import json
 import sys
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation import bench, speed
+from evaluation import bench, context, speed
 from image2poem import ImageToPoem
 from image2poem.errors import Image2PoemError
 
@@ -174,3 +175,13 @@ def test_the_reference_answers_with_verses_of_its_index(tmp_path: Path) -> None:
     assert reference.index.ntotal == 50
     assert len(set(ids)) == speed.TOP and set(ids) <= set(range(50))
     assert set(clock.spent) == {"their request", *speed.THEIR_ANSWER, "their verses"}
+
+
+def test_a_bench_photo_gets_a_date_and_a_place(matcher: ImageToPoem) -> None:
+    with Image.open(EXAMPLES / "moonlit_river.png") as picture:
+        photo = picture.convert("RGB")
+    answer = matcher.match(context.photo_taken(photo, date(2024, 9, 17), (34.855, 110.28), 20))
+    assert answer.sight.context is not None
+    assert answer.sight.context.festivals == ("中秋",) and answer.sight.context.places[0] == "鹳雀楼"
+    assert context.lines_that_belong(answer) >= 1
+    assert context.lines_that_belong(matcher.match(context.photo_taken(photo, None, None, 20))) == 0

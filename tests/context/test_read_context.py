@@ -121,6 +121,8 @@ def test_south_of_the_equator_the_season_is_turned_and_festivals_stay(tmp_path: 
     context = read(tmp_path, on("2024:09:17 12:00:00"), sydney)
     assert context is not None
     assert (context.season, context.solar_term, context.festivals) == ("春", "", ("中秋",))
+    winter = read(tmp_path, on("2024:12:21 12:00:00"), sydney)
+    assert winter is not None and (winter.season, winter.festivals) == ("夏", ())  # no 冬至 at midsummer
 
 
 def test_near_the_equator_there_is_no_season(tmp_path: Path) -> None:

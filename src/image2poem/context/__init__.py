@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from image2poem.context.calendar import OPPOSITE, look_up
+from image2poem.context.calendar import OPPOSITE, SEASONAL, look_up
 from image2poem.context.daylight import part_of_day
 from image2poem.context.gazetteer import places_at
 from image2poem.model import Context, Photo
@@ -26,8 +26,8 @@ _SPOKEN_HOUR = {"晨": "清晨", "暮": "傍晚", "夜": "夜晚"}  # that it is
 def read_context(photo: Photo, now: datetime | None = None) -> Context | None:
     """What the EXIF of a photo says of when and where it was taken; None if it says nothing that makes sense.
 
-    The time is taken as the local time that cameras write. South of the equator the season is the opposite one, and no
-    solar term is told; festivals keep their days.
+    The time is taken as the local time that cameras write. South of the equator the season is the opposite one, and
+    neither solar terms nor the feasts of the sun's year are told; other festivals keep their days.
 
     Args:
         photo: as `load_photo` gives it.
@@ -45,13 +45,14 @@ def read_context(photo: Photo, now: datetime | None = None) -> Context | None:
         noon += (CHINA if zone is None else zone) - position[1] / 15
     day = look_up(moment.date())
     season = _season(day.season, latitude)
+    northern = season == day.season
     return Context(
         date=moment.date().isoformat(),
         lunar=day.lunar,
         season=season,
-        solar_term=day.solar_term if season == day.season else "",  # they are named after the northern year's weather
+        solar_term=day.solar_term if northern else "",  # they are named after the northern year's weather
         hour=part_of_day(moment, latitude, noon),
-        festivals=day.festivals,
+        festivals=tuple(name for name in day.festivals if northern or name not in SEASONAL),
         places=places,
     )
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _FILE = Path(__file__).parent.parent / "data" / "days.json"
 _SEASONS = {"立春": "春", "立夏": "夏", "立秋": "秋", "立冬": "冬"}
+SEASONAL = frozenset(("立春", "立夏", "夏至", "立秋", "立冬", "冬至"))  # festivals of the northern year's sun
 OPPOSITE = {"春": "秋", "夏": "冬", "秋": "春", "冬": "夏"}
 _MONTHS = ("正", "二", "三", "四", "五", "六", "七", "八", "九", "十", "十一", "腊")
 _TENS, _ONES = ("初", "十", "廿", "三"), ("十", "一", "二", "三", "四", "五", "六", "七", "八", "九")
