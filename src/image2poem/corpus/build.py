@@ -23,6 +23,7 @@ from image2poem.corpus import facets, schema
 from image2poem.corpus.dynasty import when
 from image2poem.corpus.fame import anthology, is_fragment, poem_fame, verse_fame
 from image2poem.corpus.fingerprint import fingerprint
+from image2poem.corpus.grams import gram_rows
 from image2poem.corpus.lock import only_builder
 from image2poem.corpus.poems import Draft, Gathered, gather
 from image2poem.corpus.progress import Progress, silent
@@ -237,6 +238,13 @@ def _write(path: Path, gathered: Gathered, names: Sequence[str], progress: Progr
             (int(number[v]), p) for v, p in zip(verses.place_verse, verses.place_poem, strict=True) if drafts[p].tags
         ),
     )
+    unoffered = [
+        (piece.text, poem, key)
+        for poem, draft in enumerate(drafts)
+        for piece, key in zip(draft.pieces, draft.keys, strict=True)
+        if not piece.sound
+    ]
+    lines = [verses.keys[v] for v in order.tolist()] + [key for _, _, key in unoffered]
     database = sqlite3.connect(path, isolation_level=None)
     try:
         database.executescript(
@@ -252,6 +260,9 @@ def _write(path: Path, gathered: Gathered, names: Sequence[str], progress: Progr
         database.executemany("INSERT INTO pair VALUES (?,?,?)", pairs)
         database.executemany("INSERT INTO facet VALUES (?,?)", columns.items())
         progress("indexing", 0, 0)
+        rows = ((i, text, poem) for i, (text, poem, _) in enumerate(unoffered, len(order)))
+        database.executemany("INSERT INTO unoffered VALUES (?,?,?)", rows)
+        database.executemany("INSERT INTO gram VALUES (?,?)", gram_rows(lines))
         for statement in filter(str.strip, schema.INDEXES.split(";")):
             database.execute(statement)
         counts["verse kept once for several places"] = len(verses.place_verse) - len(verses.keys)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -17,8 +17,12 @@ CREATE TABLE occurrence(
     verse_id INTEGER NOT NULL, poem_id INTEGER NOT NULL, position INTEGER NOT NULL,
     PRIMARY KEY(verse_id, poem_id, position)) WITHOUT ROWID;
 CREATE TABLE pair(verse_id INTEGER NOT NULL, translation TEXT NOT NULL, source TEXT NOT NULL);
+CREATE TABLE unoffered(id INTEGER PRIMARY KEY, text TEXT NOT NULL, poem_id INTEGER NOT NULL);
+CREATE TABLE gram(bucket INTEGER PRIMARY KEY, lines BLOB NOT NULL);
 CREATE TABLE facet(name TEXT PRIMARY KEY, data BLOB NOT NULL);
 """
+# unoffered holds the sentences that are no verse (they have a □, are too long, ...), numbered on from the verses; gram says
+# which of both have which two characters side by side.
 # original_* is NULL where the source's spelling is the text itself.
 
 INDEXES = """

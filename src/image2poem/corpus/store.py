@@ -6,13 +6,15 @@ import json
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from image2poem.corpus import schema
 from image2poem.corpus.convert import fold, fold_differs, simplify_verse
 from image2poem.corpus.facets import KINDS, Facets, read_facets
 from image2poem.corpus.fingerprint import fingerprint
+from image2poem.corpus.grams import nearest, read_row
+from image2poem.corpus.lookup import Line, Lookup, look_up
 from image2poem.corpus.stats import Stats
 from image2poem.errors import CorpusError
 from image2poem.model import Poem, Verse
@@ -188,6 +190,33 @@ class Corpus:
             for number, text in self._rows(query, [start, stop, f"%{pattern}%"]):
                 if key in map(fold, _CLAUSE_ENDS.split(str(text))):
                     yield int(str(number))
+
+    def look_up(self, line: str) -> Lookup:
+        """What the corpus knows of a line that somebody claims, wrong characters allowed; takes some milliseconds."""
+        return look_up(self, line)
+
+    def similar(self, buckets: Sequence[int], most: int) -> list[int]:
+        """Numbers of the lines that share most with a line of these buckets (`grams.buckets`)."""
+        rows = self._rows(f"SELECT lines FROM gram WHERE bucket IN ({','.join('?' * len(buckets))})", buckets)
+        return nearest([read_row(bytes(row[0])) for row in rows], len(self), most)  # type: ignore[call-overload]
+
+    def lines(self, numbers: Sequence[int]) -> dict[int, Line]:
+        """Lines by their numbers: verses by their ids, and from `len(corpus)` on the sentences that are no verse."""
+        found: dict[int, Line] = {}
+        for table, verse in (("verse", True), ("unoffered", False)):
+            wanted = [number for number in numbers if (number < len(self)) is verse]
+            marks = ",".join("?" * len(wanted))
+            for row in self._rows(f"SELECT id, text, poem_id FROM {table} WHERE id IN ({marks})", wanted):
+                number, text, poem = row
+                found[number] = Line(text, poem, number if verse else None)  # type: ignore[index, arg-type]
+        return found
+
+    def places(self, lines: Mapping[int, Line]) -> list[tuple[int, int]]:
+        """(number, poem) of every place of some lines, a verse being in several poems at times."""
+        verses = [number for number in lines if number < len(self)]
+        query = f"SELECT verse_id, poem_id FROM occurrence WHERE verse_id IN ({','.join('?' * len(verses))})"
+        rows: list[tuple[int, int]] = self._rows(query, verses)  # type: ignore[assignment]
+        return rows + [(number, line.poem_id) for number, line in lines.items() if line.verse_id is None]
 
     def names(self, kind: str) -> tuple[str, ...]:
         """All names of a kind: dynasty, author, genre, form or tag."""
