@@ -36,3 +36,7 @@ class FilterError(SettingsError):
 
 class CardError(Image2PoemError):
     """A card that can't be made: no such layout or font, nothing to write on it, or no place to write it to."""
+
+
+class VlmError(Image2PoemError):
+    """A vision-language model can't be reached, gives no answer, or one that is of no use."""

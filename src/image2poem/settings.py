@@ -7,10 +7,11 @@ The config file is TOML at `$IMAGE2POEM_CONFIG`, or `~/.config/image2poem/config
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +20,8 @@ from pydantic_settings import (
 )
 
 from image2poem.errors import SettingsError
+
+_SECRET = re.compile(r"key|token|secret|password", re.IGNORECASE)  # also misspelt: what is under it isn't shown
 
 
 def _config_file() -> Path:
@@ -46,6 +49,14 @@ class Settings(BaseSettings):
     max_pixels: int = Field(default=100_000_000, gt=0, description="larger pictures are refused")
     max_bytes: int = Field(default=64_000_000, gt=0, description="larger files are refused")
     timeout: float = Field(default=20.0, gt=0, description="seconds to wait for a photo's URL")
+    vlm: str = Field(default="", description="a vision-language model in this process: its Hugging Face name or folder")
+    vlm_preset: Literal["", "ollama", "vllm", "dashscope", "siliconflow", "zhipu", "openai"] = Field(
+        default="", description="or the server of one, by name"
+    )
+    vlm_base_url: str = Field(default="", description="or any server of the OpenAI protocol: http://localhost:8000/v1")
+    vlm_model: str = Field(default="", description="which model the server shall use; a preset has one of its own")
+    vlm_api_key: SecretStr = Field(default=SecretStr(""), description="the server's key")
+    vlm_timeout: float = Field(default=120.0, gt=0, description="seconds to wait for its answer, all tries together")
 
     @property
     def corpus_file(self) -> Path:
@@ -56,6 +67,11 @@ class Settings(BaseSettings):
     def index_dir(self) -> Path:
         """Folder of the vectors and the lexical index."""
         return self.home.expanduser() / "index"
+
+    @property
+    def cache_dir(self) -> Path:
+        """Folder of what was asked before."""
+        return self.home.expanduser() / "cache"
 
     @classmethod
     def settings_customise_sources(
@@ -81,8 +97,9 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"])) or "settings"
+        given = "" if _SECRET.search(name) else f" = {first.get('input')!r}"
         raise SettingsError(
-            f"setting '{name}' = {first.get('input')!r} can't be used ({first['msg']}); "
+            f"setting '{name}'{given} can't be used ({first['msg']}); "
             f"correct it in IMAGE2POEM_{name.upper()}, in {_config_file()} or on the command line"
         ) from None
     except (OSError, ValueError) as error:  # closed to us, or no TOML

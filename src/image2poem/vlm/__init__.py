@@ -1,0 +1,61 @@
+"""Vision-language models (VLM): what they see in a photo and the lines that they write for it.
+
+`load_vlm` opens the one that the settings name: an endpoint of the OpenAI protocol (`endpoint`) or a Hugging Face model
+in this process (`local`). `asking` puts our two prompts to it and reads its answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from image2poem.errors import SettingsError
+from image2poem.settings import Settings
+
+_HOW = (
+    "no VLM is set up; the quickest is Ollama (https://ollama.com): `ollama pull qwen2.5vl:3b`, then set "
+    "IMAGE2POEM_VLM_PRESET=ollama; docs/vlm.md tells the others (vllm, dashscope, siliconflow, zhipu, openai, any "
+    "IMAGE2POEM_VLM_BASE_URL, or a model in this process by IMAGE2POEM_VLM)"
+)
+
+
+class Vlm(Protocol):
+    """A model that looks at a picture and answers in words."""
+
+    @property
+    def name(self) -> str:
+        """Says which model it is: answers of two names are never mixed up."""
+
+    @property
+    def side(self) -> int:
+        """Pixels on a picture's longer side that it has use for."""
+
+    def ask(self, jpeg: bytes, text: str, schema: Mapping[str, Any]) -> str:
+        """Its answer to a picture and a text; JSON of that schema if it is able to.
+
+        Raises:
+            VlmError: there is no answer.
+        """
+
+
+def load_vlm(settings: Settings) -> Vlm:
+    """The VLM that the settings name; an endpoint isn't called yet.
+
+    Raises:
+        SettingsError: none is named, or two.
+        ModelError: the extra that it needs isn't installed.
+    """
+    endpoint = settings.vlm_preset or settings.vlm_base_url
+    if settings.vlm and endpoint:
+        raise SettingsError(
+            "both a local VLM (vlm) and an endpoint (vlm_preset or vlm_base_url) are set; leave one of them out"
+        )
+    if settings.vlm:
+        from image2poem.vlm.local import LocalVlm
+
+        return LocalVlm(settings.vlm, settings.vlm_timeout)
+    if endpoint:
+        from image2poem.vlm.endpoint import EndpointVlm
+
+        return EndpointVlm(settings)
+    raise SettingsError(_HOW)

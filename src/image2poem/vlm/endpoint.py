@@ -1,0 +1,225 @@
+"""A VLM behind a server of the OpenAI protocol, asked through the `openai` package.
+
+The picture leaves this machine as it comes here: small, and without EXIF. The key goes into one header and nowhere else.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from image2poem.errors import ModelError, SettingsError, VlmError
+from image2poem.settings import Settings
+from image2poem.vlm.presets import PRESETS, SIDE
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+_TRIES = 4
+_FIRST_WAIT = 0.5  # seconds, doubled from try to try
+_LONGEST_ANSWER = 1_000_000  # bytes; ours are some hundred
+_MOST_TOKENS = 1500  # room for a model that thinks aloud first
+_REST = 30.0  # seconds in which a server that didn't answer isn't asked again
+_CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f]+")
+
+
+class _UnreadableError(Exception):
+    """The answer broke off or isn't of the protocol."""
+
+
+class EndpointVlm:
+    """Asks one model of one server. May be shared between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Use the preset, or the base URL and model, of the settings.
+
+        Raises:
+            SettingsError: a key or a model isn't given, or the address holds a secret.
+            ModelError: the package `openai` isn't installed.
+        """
+        preset = PRESETS.get(settings.vlm_preset)
+        self._url = settings.vlm_base_url or (preset.base_url if preset else "")
+        self._model = settings.vlm_model or (preset.model if preset else "")
+        self._side = preset.side if preset else SIDE
+        self._key = settings.vlm_api_key.get_secret_value()
+        self._timeout = settings.vlm_timeout
+        self._preset = settings.vlm_preset
+        if not re.fullmatch(r"https?://[^\s/?#@]+[^\s?#@]*", self._url):
+            raise SettingsError(
+                "setting 'vlm_base_url' can't be used; it must be like http://localhost:8000/v1, and a key goes into "
+                "IMAGE2POEM_VLM_API_KEY"
+            )
+        if not self._model:
+            raise SettingsError(f"which model shall {self._url} use? Name it by IMAGE2POEM_VLM_MODEL")
+        if preset and preset.needs_key and not self._key and self._url == preset.base_url:
+            raise SettingsError(f"{settings.vlm_preset} wants a key; set IMAGE2POEM_VLM_API_KEY")
+        self._client = self._open()
+        self._options = 0  # how many of the optional parameters the server does without
+        self._down_until, self._down = 0.0, ""
+
+    def __repr__(self) -> str:
+        return f"EndpointVlm({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """The model, and where it is."""
+        return f"{self._model} at {self._url}"
+
+    @property
+    def side(self) -> int:
+        """Pixels on a picture's longer side that it has use for."""
+        return self._side
+
+    def _open(self) -> OpenAI:
+        try:
+            from openai import OpenAI
+        except ImportError:
+            raise ModelError('a VLM behind a server needs: pip install "image2poem[vlm]"') from None
+        # always a key, else the package would send the one of OPENAI_API_KEY to whatever server this is
+        return OpenAI(base_url=self._url, api_key=self._key or "none", max_retries=0)
+
+    def ask(self, jpeg: bytes, text: str, schema: Mapping[str, Any]) -> str:
+        """Its answer to a picture and a text.
+
+        Too many requests, errors of the server, and answers that break off are tried again, ever later, as long as
+        there is time; `Retry-After` is heeded. A server that can't be reached is left alone for half a minute.
+
+        Raises:
+            VlmError: there is no answer; says why, and what to do.
+        """
+        if time.monotonic() < self._down_until:
+            raise VlmError(self._down)
+        deadline = time.monotonic() + self._timeout
+        pauses = [_FIRST_WAIT * 2**i for i in range(_TRIES - 1)]
+        while True:
+            try:
+                return self._try(jpeg, text, schema, deadline)
+            except Exception as error:  # the package's own, its HTTP library's, and whatever a server can provoke
+                pause = max(pauses.pop(0), _retry_after(error)) if pauses and _passing(error) else math.inf
+                if time.monotonic() + pause >= deadline:
+                    raise self._explained(error) from None
+            time.sleep(pause)
+
+    def _try(self, jpeg: bytes, text: str, schema: Mapping[str, Any], deadline: float) -> str:
+        """One try; a server that knows no schema, or no limit of tokens, is asked again without."""
+        import openai
+
+        url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
+        form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+        options: list[dict[str, Any]] = [
+            {"response_format": form, "max_tokens": _MOST_TOKENS},
+            {"max_tokens": _MOST_TOKENS},
+            {},
+        ]
+        for level in range(self._options, len(options)):
+            try:
+                answer = self._once([{"role": "user", "content": content}], options[level], deadline)
+            except (openai.BadRequestError, openai.UnprocessableEntityError):
+                if level == len(options) - 1:
+                    raise
+            else:
+                self._options = level
+                return answer
+        raise AssertionError("there is always a last level")
+
+    def _once(self, messages: list[dict[str, Any]], options: Mapping[str, Any], deadline: float) -> str:
+        create: Any = self._client.chat.completions.with_streaming_response.create
+        left = max(deadline - time.monotonic(), 0.1)
+        with create(model=self._model, messages=messages, timeout=left, **options) as response:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > _LONGEST_ANSWER:
+                    raise VlmError(f"{self.name} answered with more than {_LONGEST_ANSWER:,} bytes; try another model")
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+            return _content(bytes(body), response.headers.get("content-type", "no type"))
+
+    def _explained(self, error: Exception) -> VlmError:
+        """The sentence for the person; a server that is down is remembered."""
+        import openai
+
+        if isinstance(error, VlmError):
+            return error
+        down, status = False, getattr(error, "status_code", 0)
+        if _timed_out(error):
+            reason, remedy = (
+                f"gave no answer in {self._timeout:g} seconds",
+                "try again, or raise IMAGE2POEM_VLM_TIMEOUT",
+            )
+            down = True
+        elif isinstance(error, openai.APIConnectionError):
+            reason, remedy = "can't be reached", "check the address and the network"
+            if self._preset == "ollama":
+                remedy = "start it with `ollama serve`"
+            down = True
+        elif status in (401, 403):
+            reason, remedy, down = "refuses the key", "check IMAGE2POEM_VLM_API_KEY", True
+        elif status == 404:
+            remedy = (
+                f"`ollama pull {self._model}`"
+                if self._preset == "ollama"
+                else "check the address and IMAGE2POEM_VLM_MODEL"
+            )
+            reason = "isn't there"
+        elif status == 429:
+            reason, remedy = "has had too many requests", "wait a while, or check what your account allows"
+        elif status:
+            reason, remedy = f"answered {status}", "try again later, or another model"
+        else:
+            reason, remedy = "gave an answer that can't be read", "check that the address is right (most end on /v1)"
+        if detail := self._detail(error):
+            reason += f" ({detail})"
+        explained = VlmError(f"the VLM {self.name} {reason}; {remedy}")
+        if down:
+            self._down_until, self._down = time.monotonic() + _REST, str(explained)
+        return explained
+
+    def _detail(self, error: Exception) -> str:
+        """What the server itself says, in one short line and without the key, should it repeat that."""
+        if isinstance(error, _UnreadableError):
+            said = str(error)
+        else:
+            body = getattr(error, "body", None)
+            said = str(body.get("message") or "") if isinstance(body, dict) else ""
+        if self._key:
+            said = said.replace(self._key, "***")
+        return _CONTROL.sub(" ", said).strip()[:120]
+
+
+def _content(body: bytes, kind: str) -> str:
+    """The text of a chat completion, whatever type its server calls it."""
+    try:
+        message = json.loads(body)["choices"][0]["message"]
+        content = message.get("content") or message.get("refusal") or ""
+        if isinstance(content, list):  # in parts
+            content = "".join(str(part.get("text") or "") for part in content)
+        return str(content)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise _UnreadableError(kind if "json" not in kind else "JSON cut short or of another form") from None
+
+
+def _passing(error: Exception) -> bool:
+    """Whether it may go better the next time."""
+    if isinstance(error, VlmError) or _timed_out(error):
+        return False
+    status = getattr(error, "status_code", 0)
+    return not status or status in (408, 409, 425, 429) or status >= 500
+
+
+def _timed_out(error: Exception) -> bool:
+    return "timeout" in type(error).__name__.lower()  # three libraries have one each
+
+
+def _retry_after(error: Exception) -> float:
+    """Seconds that the server asks to wait, 0 if it doesn't."""
+    try:
+        return float(error.response.headers.get("retry-after", 0))  # type: ignore[attr-defined]
+    except (AttributeError, ValueError):
+        return 0.0
