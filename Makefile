@@ -31,7 +31,7 @@ bench: .venv-train/ready
 	@$(TRAIN_BIN)/python -m evaluation.speed
 
 train-test: .venv-train/ready
-	$(TRAIN_BIN)/python -m pytest training
+	$(TRAIN_BIN)/python -m pytest training tests/vlm/test_local.py
 
 clean:
 	rm -rf .venv .venv-train .mypy_cache .ruff_cache .pytest_cache .hypothesis

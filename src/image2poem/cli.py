@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -61,6 +61,7 @@ _CHINESE = {
     "taken": "时地",
     "names": "因其写到",
     "belongs": "应时应地",
+    "quotes": "用了前人成句",
     "retrieved": "原句",
     "composed": "新作",
     "nothing": "没有合适的诗句；放宽筛选条件再试",
@@ -72,6 +73,7 @@ _ENGLISH = {
     "taken": "taken",
     "names": "because it names",
     "belongs": "of the place and the day",
+    "quotes": "takes over",
     "retrieved": "retrieved",
     "composed": "composed",
     "nothing": "no verse fits; ask with fewer filters",
@@ -98,6 +100,10 @@ def match(
     tag: Tag = None,
     as_json: AsJson = False,
     explain: Explain = False,
+    vlm: Annotated[bool, typer.Option("--vlm", help="Ask the VLM that is set up as well.")] = False,
+    description: Annotated[
+        str | None, typer.Option("--description", help="What the photo shows, instead of what the VLM says.")
+    ] = None,
     no_context: NoContext = False,
     home: Home = None,
     size: Size = None,
@@ -112,16 +118,60 @@ def match(
     matcher = ImageToPoem(_settings(home, size, text_encoder, image_encoder))
     filters = _filters(dynasty, author, genre, form, tag)
     matcher.check(filters)
+    if vlm:
+        _ = matcher.asker  # one sentence if none is set up, not one a photo
+
+    def answer(name: str | Path) -> Matches:
+        return matcher.match(
+            name, text, top, filters, context=False if no_context else None, description=description, vlm=vlm
+        )
+
+    _each(names, answer, as_json, explain)
+
+
+@app.command()
+def vlm(
+    photos: Annotated[list[str], typer.Argument(help="Photos, folders or globs of photos, http(s) URLs.")],
+    text: Annotated[str | None, typer.Option("--text", help="Your own words about the photo.")] = None,
+    form: Annotated[str, typer.Option("--form", help="Form of the lines: 五言, 七言 or 词.")] = "七言",
+    top: Top = 3,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask even if it wrote lines for this photo before.")] = False,
+    as_json: AsJson = False,
+    no_context: NoContext = False,
+    home: Home = None,
+    size: Size = None,
+    text_encoder: TextModel = None,
+    image_encoder: ImageModel = None,
+) -> None:
+    """Have a vision-language model write lines for a photo; those that are real come with their true source."""
+    from image2poem.matcher import ImageToPoem
+    from image2poem.photo import find_photos
+
+    names = find_photos(photos)
+    matcher = ImageToPoem(_settings(home, size, text_encoder, image_encoder))
+    _ = matcher.asker
+    context = False if no_context else None
+
+    def answer(name: str | Path) -> Matches:
+        return matcher.compose(name, text, top, context=context, form=form, fresh=fresh)
+
+    _each(names, answer, as_json, explain=False)
+
+
+def _each(names: Sequence[str | Path], ask: Callable[[str | Path], Matches], as_json: bool, explain: bool) -> None:
+    """Print the answer for each photo; one that fails doesn't stop the rest."""
     failed = 0
     with _progress(shown=len(names) > 1) as tell:
         for done, name in enumerate(names):
             tell("photos", done, len(names))
             try:
-                answer = matcher.match(name, text=text, top=top, filters=filters, context=False if no_context else None)
+                answer = ask(name)
             except Image2PoemError as error:
                 failed += 1
                 print(error, file=sys.stderr)
                 continue
+            for note in answer.notes:
+                print(note, file=sys.stderr)
             print_json(answer) if as_json else print_matches(answer, explain=explain)
     if failed:
         raise typer.Exit(2)
@@ -318,6 +368,7 @@ def as_record(answer: Matches) -> dict[str, Any]:
             "description": answer.sight.description,
         },
         "context": asdict(answer.sight.context) if answer.sight.context else None,
+        "notes": list(answer.notes),
         "matches": [
             {
                 "verse": m.verse,
@@ -330,6 +381,7 @@ def as_record(answer: Matches) -> dict[str, Any]:
                 "reasons": list(m.reasons),
                 "occasions": list(m.occasions),
                 "ranks": dict(m.ranks),
+                "quotes": [asdict(quote) for quote in m.quotes],
             }
             for m in answer
         ],
@@ -347,6 +399,8 @@ def print_matches(answer: Matches, *, explain: bool = False) -> None:
     if answer.photo is not None:
         seen = " · ".join(f"{i.term} {i.score:.2f}" for i in answer.sight.imagery[:8])
         print(f"{answer.photo}\n   {words['sees']}: {seen}")
+        if answer.sight.described:
+            print(f"   {answer.sight.description}")
         if context := answer.sight.context:
             known = (
                 context.lunar,
@@ -373,6 +427,8 @@ def _print_match(item: Match, words: dict[str, str], explain: bool) -> None:
         notes.append(f"{words['belongs']}: {', '.join(item.occasions)}")
     if explain:
         notes.append(f"{words['explain']}: " + ", ".join(f"{route} {rank}" for route, rank in item.ranks.items()))
+    if item.quotes:
+        notes.append(f"{words['quotes']}: " + ", ".join(f"{q.clause} ({q.author}《{q.title}》)" for q in item.quotes))
     if notes:
         print("   " + "       ".join(notes))
 

@@ -10,25 +10,37 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from image2poem import index
+from image2poem.compose.verify import verify
 from image2poem.context import read_context
 from image2poem.corpus import Corpus, Facets, Filters, Progress, mask, open_corpus
 from image2poem.corpus.convert import simplify_verse
 from image2poem.encoders import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
 from image2poem.errors import IndexFileError
 from image2poem.index.manifest import COMMAND
-from image2poem.model import Imagery, Match, Matches, Origin, Provenance, Sight
+from image2poem.model import Imagery, Match, Matches, Origin, Photo, Sight
 from image2poem.photo import load_photo
-from image2poem.retrieval import diversity, fusion, naming, occasions, routes
+from image2poem.retrieval import diversity, fusion, guests, naming, occasions, routes
+from image2poem.retrieval.matches import match_of
 from image2poem.settings import Settings, load_settings
 from image2poem.sight import Seer, zeroshot
 from image2poem.sight.builtin import BuiltinSeer, ImageryScale, load_imagery, load_usual_chances
 from image2poem.sight.lexicon import Lexicon, load_lexicon
+from image2poem.vlm import Opinion
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from image2poem.index import VectorIndex
+    from image2poem.vlm.asking import Asker
 
 SIDE = 640  # pixels on a photo's longer side that sight has use for
+DESCRIBED = 0.9  # the chance of a term that a description mentions
+UNTOLD = 0.5  # what is left of the chance of a term that it doesn't; both measured: docs/vlm.md
+NO_OPINION = Opinion()
 
 
 class ImageToPoem:
@@ -40,12 +52,15 @@ class ImageToPoem:
 
     def match(
         self,
-        photo: str | Path | bytes | Image,
+        photo: str | Path | bytes | Image.Image,
         text: str | None = None,
         top: int = 5,
         filters: Filters | None = None,
         *,
         context: bool | None = None,
+        description: str | None = None,
+        vlm: bool = False,
+        form: str | None = None,
     ) -> Matches:
         """The verses that say a photo, best first.
 
@@ -55,33 +70,113 @@ class ImageToPoem:
             top: how many verses.
             filters: dynasty, author, genre, form, tag.
             context: use when and where its EXIF says that it was taken; None: as the settings say.
+            description: what it shows, in place of what a VLM would say of it.
+            vlm: ask the VLM that the settings name to describe the photo and to write lines for it; these are looked
+                up first, then compete with the verses. If it fails, the answer has a note.
+            form: of its lines, 五言, 七言 or 词; None: as the filters say, else 七言.
 
         Raises:
-            Image2PoemError: the photo can't be read, a filter names nobody, or corpus, index or models aren't there.
+            Image2PoemError: the photo can't be read, a filter names nobody, corpus, index or models aren't there, or
+                no VLM is set up.
         """
-        picture = load_photo(photo, self.settings, max_side=SIDE)
-        taken = read_context(picture) if (self.settings.context if context is None else context) else None
-        answer = self._answer(self.seer.see(picture, taken), text, top, filters, photo=picture.name)
+        picture = self._load(photo, vlm)
+        sight = self._see(picture, context)
+        if not vlm:
+            answer = self.answer(_described(sight, description or ""), text, top, filters, photo=picture.name)
+        else:
+            opinion = self.asker.opinion(picture.image, form or _form_of(filters), text or "", description or "")
+            answer = self.answer(_described(sight, opinion.description), text, top, filters, picture.name, opinion)
         return self._from(photo, answer)
 
     def search(self, text: str, top: int = 5, filters: Filters | None = None) -> Matches:
         """The verses that say a sentence; as `match`, without a photo."""
-        return self._from(None, self._answer(Sight(None, (), ""), text, top, filters, photo=None))
+        return self._from(None, self.answer(Sight(None, (), ""), text, top, filters, photo=None))
 
-    def _from(self, photo: str | Path | bytes | Image | None, answer: Matches) -> Matches:
+    def _from(self, photo: str | Path | bytes | Image.Image | None, answer: Matches) -> Matches:
         """The answer with what its matches need to make cards."""
         origin = Origin(photo, self.settings)
         return replace(answer, items=tuple(replace(match, origin=origin) for match in answer))
 
-    def _answer(self, sight: Sight, text: str | None, top: int, filters: Filters | None, photo: str | None) -> Matches:
+    def compose(
+        self,
+        photo: str | Path | bytes | Image.Image,
+        text: str | None = None,
+        top: int = 3,
+        *,
+        context: bool | None = None,
+        form: str = "七言",
+        fresh: bool = False,
+    ) -> Matches:
+        """The VLM's own lines for a photo, best first; those that turn out to be real come with their true source.
+
+        Args:
+            photo, text, top, context: as for `match`.
+            form: 五言, 七言 or 词.
+            fresh: ask even if the VLM wrote lines for this photo before.
+
+        Raises:
+            Image2PoemError: as for `match`; and the VLM doesn't answer, or not with verse.
+        """
+        picture = self._load(photo, vlm=True)
+        opinion = self.asker.opinion(picture.image, form, text or "", lines_needed=True, fresh=fresh)
+        sight = _described(self._see(picture, context), opinion.description)
+        answer = self.answer(sight, text, top, None, picture.name, opinion, only_lines=True)
+        return self._from(photo, answer)
+
+    def describe(self, photo: str | Path | bytes | Image.Image) -> str:
+        """What the VLM says that a photo shows, in everyday Chinese: to be edited, and given to `match` again.
+
+        Raises:
+            Image2PoemError: the photo can't be read, no VLM is set up, or it doesn't answer.
+        """
+        return self.asker.describe(self._load(photo, vlm=True).image)
+
+    def _load(self, photo: str | Path | bytes | Image.Image, vlm: bool) -> Photo:
+        return load_photo(photo, self.settings, max_side=max(SIDE, self.asker.vlm.side) if vlm else SIDE)
+
+    def _see(self, picture: Photo, context: bool | None) -> Sight:
+        small = picture.image.copy()
+        small.thumbnail((SIDE, SIDE))
+        taken = read_context(picture) if (self.settings.context if context is None else context) else None
+        return self.seer.see(replace(picture, image=small), taken)
+
+    def answer(
+        self,
+        sight: Sight,
+        text: str | None = None,
+        top: int = 5,
+        filters: Filters | None = None,
+        photo: str | None = None,
+        opinion: Opinion = NO_OPINION,
+        only_lines: bool = False,
+    ) -> Matches:
+        """The verses that say what was seen; as `match`, for a sight that a person may have changed.
+
+        Args:
+            sight: what a photo shows, as an earlier answer told it or otherwise; its terms must be the lexicon's.
+            text, top, filters: as for `match`.
+            photo: what the answer calls the photo.
+            opinion: a VLM's; its lines compete with the verses.
+            only_lines: show nothing but these.
+        """
         words = simplify_verse([text.strip()])[0] if text else ""
         sight = self._with_words(sight, words)
         allowed = mask(self.facets, filters) if filters else None
-        found = routes.find(self.library, sight, words, allowed)
-        fused = fusion.fuse(found, self.weights, self.facets.fame)
+        candidates = verify(self.corpus, opinion.lines)
+        genre = "词" if opinion.form == "词" else "诗"
+        invited = guests.invite(self.corpus, self.facets, candidates, filters or Filters(), genre)
+        pool = guests.seat(self.library, self.facets, allowed, invited, self._usual_chances)
+        found = routes.find(pool.library, sight, words, pool.mask)
+        if candidates:
+            vectors = self.text_encoder.encode_document([candidate.text for candidate in candidates])
+            found["hyde"] = routes.hyde(self.library, vectors, allowed)
+        fused = fusion.fuse(found, self.weights, pool.fame, outside={"hyde": len(self.facets)})
         favours = self._favours(sight, words, allowed, found)
-        chosen = diversity.choose(fused, top, self.facets.poem, self.library.naming, self.weights.repetition, favours)
-        return Matches(photo, sight, self._matches(chosen, sight, fused))
+        if only_lines:
+            fused, favours = fusion.only(fused, pool.numbers(candidates)), {}
+        chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)
+        notes = (f"this answer lacks what the VLM would add: {opinion.note}",) if opinion.note else ()
+        return Matches(photo, sight, self._matches(chosen, sight, fused, pool), notes)
 
     def _favours(
         self, sight: Sight, words: str, allowed: routes.Mask, found: Mapping[str, routes.Ranked]
@@ -94,31 +189,29 @@ class ImageToPoem:
         )
 
     def _with_words(self, sight: Sight, words: str) -> Sight:
-        """What the person says they see is there."""
-        said = tuple(Imagery(term, 1.0) for term in self.lexicon.mentioned(words)) if words else ()
-        names = {item.term for item in said}
-        seen = tuple(item for item in sight.imagery if item.term not in names)
+        """What the person says they see is there; what a description tells is nearly so, and the rest less likely."""
+        said = dict.fromkeys(self.lexicon.mentioned(words) if words else (), 1.0)
+        told = self.lexicon.mentioned(sight.description) if sight.described else ()
+        for term in told:
+            said.setdefault(term, DESCRIBED)
+        left = UNTOLD if sight.described else 1.0
+        seen = tuple(Imagery(i.term, i.score * left) for i in sight.imagery if i.term not in said)
+        imagery = tuple(Imagery(term, score) for term, score in said.items()) + seen
         description = "。".join(part.rstrip("。") for part in (words, sight.description) if part)
-        return replace(sight, imagery=said + seen, description=description)
+        return replace(sight, imagery=imagery, description=description)
 
-    def _matches(self, chosen: list[tuple[int, float]], sight: Sight, fused: fusion.Fused) -> tuple[Match, ...]:
-        verses = self.corpus.verses([verse for verse, _ in chosen])
+    def _matches(
+        self, chosen: list[tuple[int, float]], sight: Sight, fused: fusion.Fused, pool: guests.Pool
+    ) -> tuple[Match, ...]:
         terms = [term.term for term in self.lexicon.terms]
         matches = []
-        for verse, (number, score) in zip(verses, chosen, strict=True):
-            named = {terms[i] for i in self.library.naming.of(number)}
+        for number, score in chosen:
+            named = {terms[i] for i in pool.library.naming.of(number)}
             matches.append(
-                Match(
-                    verse=verse.text,
-                    title=verse.title,
-                    author=verse.author,
-                    dynasty=verse.dynasty,
-                    genre=verse.genre,
+                replace(
+                    match_of(self.corpus, number, pool.guest(number)),
                     score=score,
-                    provenance=Provenance.RETRIEVED,
                     reasons=tuple(item.term for item in sight.imagery if item.term in named),
-                    poem_id=verse.poem_id,
-                    verse_id=number,
                     ranks={route: ranks[number] for route, ranks in fused.ranks.items() if number in ranks},
                     occasions=self.belonging.named(number, sight.context) if sight.context else (),
                 )
@@ -186,6 +279,15 @@ class ImageToPoem:
         return self.corpus.facets(self._count)
 
     @cached_property
+    def asker(self) -> Asker:
+        """The VLM that the settings name, and its earlier answers."""
+        from image2poem.vlm import load_vlm
+        from image2poem.vlm.asking import Asker
+        from image2poem.vlm.cache import Cache
+
+        return Asker(load_vlm(self.settings), Cache(self.settings.cache_dir / "vlm"))
+
+    @cached_property
     def library(self) -> routes.Library:
         """What the routes search."""
         folder = self._folder(self.text_encoder)
@@ -198,21 +300,26 @@ class ImageToPoem:
             self.lexicon,
             self.text_encoder,
             lambda: self.photo_space,
-            names.agreement(load_usual_chances(self.lexicon)),
+            names.agreement(self._usual_chances),
         )
 
     @cached_property
     def photo_space(self) -> routes.PhotoSpace | None:
         """The verses in the space of the photos' vectors; None if no encoder in use can put them there."""
         tower = self.image_encoder.text_tower
+        verses: VectorIndex
         if tower is not None:
             with self._exact_command():
                 verses = index.open_vectors(self._folder(tower), tower.model_id, self.corpus.corpus_id, self._count)
         elif self.image_encoder.space == self.text_encoder.model_id:
-            verses = self.library.index.dense
+            tower, verses = self.text_encoder, self.library.index.dense
         else:
             return None
-        return routes.PhotoSpace(verses, self.imagery.usual_vector)
+        return routes.PhotoSpace(verses, tower, self.imagery.usual_vector)
+
+    @cached_property
+    def _usual_chances(self) -> NDArray[np.float32]:
+        return load_usual_chances(self.lexicon)
 
     @cached_property
     def belonging(self) -> occasions.Occasions:
@@ -302,3 +409,17 @@ class ImageToPoem:
                 if encoder is not None:
                     index.verify(self._folder(encoder))
         _ = self.library, self.photo_space
+
+
+def _described(sight: Sight, description: str) -> Sight:
+    """The sight with somebody's description of it, if there is one."""
+    if not description.strip():
+        return sight
+    return replace(sight, description=simplify_verse([description.strip()])[0], described=True)
+
+
+def _form_of(filters: Filters | None) -> str:
+    """The form that a line must have to pass the filters."""
+    if filters and "词" in filters.wanted("genre"):
+        return "词"
+    return next((form for form in (filters or Filters()).wanted("form") if form in ("五言", "七言")), "七言")

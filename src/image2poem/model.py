@@ -101,6 +101,17 @@ class Sight:
     imagery: tuple[Imagery, ...]  # surest first
     description: str  # vernacular (白话); what the text routes search with
     context: Context | None = None  # when and where, if the photo tells
+    described: bool = False  # by somebody who looked, a VLM or a person; else it is made of the imagery
+
+
+@dataclass(frozen=True, slots=True)
+class Quotation:
+    """A clause of a new line that is a real line's, and whose."""
+
+    clause: str
+    verse: str
+    title: str
+    author: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +138,7 @@ class Match:
     verse_id: int | None = None
     ranks: Mapping[str, int] = field(default_factory=dict)  # route -> rank there, 1 is best
     occasions: tuple[str, ...] = ()  # the place and the day of the photo that the line or its poem speaks of
+    quotes: tuple[Quotation, ...] = ()  # only a composed line has any
     origin: Origin | None = field(default=None, repr=False, compare=False)
 
     def card(self, photo: str | Path | bytes | Image | Photo | None = None, **options: Any) -> Card:
@@ -152,6 +164,7 @@ class Matches(Sequence[Match]):
     photo: str | None  # None for a search without a photo
     sight: Sight
     items: tuple[Match, ...]
+    notes: tuple[str, ...] = ()  # what went wrong on the way, a sentence each
 
     def __len__(self) -> int:
         return len(self.items)

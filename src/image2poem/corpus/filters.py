@@ -13,6 +13,7 @@ from image2poem.corpus.convert import fold, simplify_names
 from image2poem.corpus.dynasty import dynasty_name
 from image2poem.corpus.facets import Facets
 from image2poem.corpus.poets import REAL_NAMES
+from image2poem.corpus.split import clauses, form_of
 from image2poem.errors import FilterError
 
 Mask = NDArray[np.bool_]
@@ -41,6 +42,17 @@ class Filters:
 
     def __bool__(self) -> bool:
         return any((self.dynasty, self.author, self.genre, self.form, self.tag))
+
+    def wanted(self, kind: str) -> tuple[str, ...]:
+        """The alternatives of a kind as the corpus writes them: 唐 for 唐代, 五言 for 5."""
+        return tuple(_plain(kind, name) for name in getattr(self, kind))
+
+    def admit_new(self, line: str, genre: str) -> bool:
+        """Whether a line that nobody wrote before passes: it has a genre and a form, but neither author nor dynasty."""
+        if self.dynasty or self.author or self.tag:
+            return False
+        has = {"genre": genre, "form": form_of(clauses(line))}
+        return all(own in (self.wanted(kind) or (own,)) for kind, own in has.items())
 
 
 def _plain(kind: str, name: str) -> str:

@@ -21,6 +21,7 @@ from image2poem.errors import ModelError
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _SMALL = ("*.json", "*.txt", "*.model")  # settings, vocabularies
+_TEMPLATES = ("*.jinja",)  # how a model that answers wants to be asked
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")  # the first that a folder has; other formats are never fetched
 _OTHER = ["onnx/*", "openvino/*", "checkpoint-*/*"]
 _LIMIT = 200  # characters of somebody else's error that a sentence repeats
@@ -30,7 +31,7 @@ _LIMIT = 200  # characters of somebody else's error that a sentence repeats
 class HubModel:
     """A model's files on this machine, and the setting that asked for it."""
 
-    setting: str  # text_encoder, image_encoder
+    setting: str  # text_encoder, image_encoder, vlm
     name: str  # as the person wrote it
     folder: Path
     short: str  # without owner or folders: bge-base-zh-v1.5
@@ -45,13 +46,14 @@ def refusal(setting: str, value: str, reason: str, remedy: str) -> ModelError:
     return ModelError(f"setting '{setting}' = '{value}' can't be used: {reason}; {remedy}")
 
 
-def find_model(name: str, setting: str, packages: tuple[str, ...]) -> HubModel:
+def find_model(name: str, setting: str, packages: tuple[str, ...], install: str = "hub") -> HubModel:
     """The model called `name`, fetched if it is a name of the hub and not all here yet.
 
     Args:
         name: a folder that holds a model, or a name of the hub: owner/model.
         setting: which setting names it.
         packages: what the extra brings to open it; nothing is fetched without.
+        install: the extra.
 
     Raises:
         ModelError: there is no such folder, no such model, no way to fetch it, or the extra isn't installed.
@@ -66,7 +68,7 @@ def find_model(name: str, setting: str, packages: tuple[str, ...]) -> HubModel:
         raise refusal(setting, name, reason, "correct it, or leave it out for the built-in model")
     if missing := [package for package in packages if find_spec(package) is None]:
         reason = f"models of the hub need {' and '.join(missing)}, which isn't installed"
-        raise refusal(setting, name, reason, "pip install 'image2poem[hub]'")
+        raise refusal(setting, name, reason, f"pip install 'image2poem[{install}]'")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when huggingface_hub is imported
     if folder.is_dir():
         return HubModel(setting, name, folder, folder.resolve().name)
@@ -101,7 +103,7 @@ def _snapshot(name: str, local_files_only: bool) -> Path:
     from huggingface_hub import snapshot_download
 
     options: dict[str, Any] = {"ignore_patterns": _OTHER, "local_files_only": local_files_only}
-    folder = Path(snapshot_download(name, allow_patterns=[*_SMALL, _WEIGHTS[0]], **options))
+    folder = Path(snapshot_download(name, allow_patterns=[*_SMALL, *_TEMPLATES, _WEIGHTS[0]], **options))
     bare = [part.relative_to(folder) / _WEIGHTS[1] for part in _parts(folder) if not any(part.glob(_WEIGHTS[0]))]
     if bare:
         patterns = [*_SMALL, *(path.as_posix() for path in bare)]

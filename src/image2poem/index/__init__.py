@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from image2poem.index.build import build_index
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "CharacterIndex",
     "DenseIndex",
     "Index",
     "LexicalIndex",
@@ -52,3 +54,18 @@ class VectorIndex(Protocol):
 
     def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """int64[m] -> float32[m, d], rows of unit length."""
+
+
+class CharacterIndex(Protocol):
+    """Verses that can be searched by their characters. `LexicalIndex` is the one there is."""
+
+    def __len__(self) -> int:
+        """How many verses it holds: ids 0..len-1."""
+
+    def search(
+        self, weights: Mapping[str, float], k: int, mask: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Token -> weight -> (ids int64[k'], scores float32[k']), best first; only verses that have a token."""
+
+    def scores_of(self, texts: Sequence[str], weights: Mapping[str, float]) -> NDArray[np.float32]:
+        """The score that each of these lines would have if it were a verse of the index -> float32[len(texts)]."""

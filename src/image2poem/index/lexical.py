@@ -7,8 +7,9 @@ and bm25s' own retrieval has no weights for tokens.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,19 +86,51 @@ class LexicalIndex:
         hit = np.flatnonzero(scores > 0)
         return best(scores[hit], k, hit)
 
+    def scores_of(self, texts: Sequence[str], weights: Mapping[str, float]) -> NDArray[np.float32]:
+        """The score that each of these lines would have as a verse of the index -> float32[len(texts)].
+
+        BM25 as bm25s computes it (Lucene's), each token of a line counting once as it does in a verse.
+        """
+        result = np.zeros(len(texts), np.float32)
+        average = len(self._postings) / max(self._count, 1)
+        for i, text in enumerate(texts):
+            codes = np.unique(_encode([text])[0])
+            share = 1 / (1 + K1 * (1 - B + B * len(codes) / max(average, 1e-6)))
+            for word, weight in weights.items():
+                parts = _parts(word)
+                for code in (_code(part) for part in parts):
+                    if code in codes:
+                        rows = self._rows(code)
+                        df = rows.stop - rows.start
+                        result[i] += weight / len(parts) * share * math.log(1 + (self._count - df + 0.5) / (df + 0.5))
+        return result
+
     def scores(self, weights: Mapping[str, float]) -> NDArray[np.float32]:
         """The weighted BM25 score of every verse -> float32[n]; weights as for `search`."""
         total = np.zeros(self._count, np.float32)
         for word, weight in weights.items():
-            parts = [word] if len(word) == 1 else [word[i : i + 2] for i in range(len(word) - 1)]
+            parts = _parts(word)
             for part in parts:
-                code = ord(part) if len(part) == 1 else ord(part[0]) << _SHIFT | ord(part[1])
-                at = int(np.searchsorted(self._tokens, code))
-                if at < len(self._tokens) and self._tokens[at] == code:
-                    rows = slice(int(self._starts[at]), int(self._starts[at + 1]))
-                    # a verse stands once in a row of postings, so plain fancy indexing adds right
-                    total[self._postings[rows]] += np.float32(weight / len(parts)) * self._scores[rows]
+                rows = self._rows(_code(part))
+                # a verse stands once in a row of postings, so plain fancy indexing adds right
+                total[self._postings[rows]] += np.float32(weight / len(parts)) * self._scores[rows]
         return total
+
+    def _rows(self, code: int) -> slice:
+        """Where the postings of a token are; empty if no verse has it."""
+        at = int(np.searchsorted(self._tokens, code))
+        if at == len(self._tokens) or self._tokens[at] != code:
+            return slice(0, 0)
+        return slice(int(self._starts[at]), int(self._starts[at + 1]))
+
+
+def _parts(word: str) -> list[str]:
+    """A character, or each two side by side."""
+    return [word] if len(word) == 1 else [word[i : i + 2] for i in range(len(word) - 1)]
+
+
+def _code(part: str) -> int:
+    return ord(part) if len(part) == 1 else ord(part[0]) << _SHIFT | ord(part[1])
 
 
 def lexical_arrays(blocks: Iterable[list[str]]) -> dict[str, NDArray[np.generic]]:

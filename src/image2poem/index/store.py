@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from image2poem.index.dense import DenseIndex
 from image2poem.index.lexical import FILES, LexicalIndex
 from image2poem.index.manifest import REBUILD, Manifest, damage, read_manifest
 
+if TYPE_CHECKING:
+    from image2poem.index import CharacterIndex, VectorIndex
+
 _Opened = TypeVar("_Opened")
 
 
@@ -22,8 +25,8 @@ _Opened = TypeVar("_Opened")
 class Index:
     """What the routes search: verse ids 0..count-1, by vector and by character."""
 
-    dense: DenseIndex
-    lexical: LexicalIndex
+    dense: VectorIndex
+    lexical: CharacterIndex
     manifest: Manifest
 
 

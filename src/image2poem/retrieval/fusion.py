@@ -7,7 +7,7 @@ was tried first: with it one verse was first for every photo of its kind (docs/m
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,24 +52,30 @@ def load_weights(path: Path = _FILE) -> Weights:
         raise ModelError(f"{path} can't be read ({error}); install image2poem again") from None
 
 
-def fuse(routes: Mapping[str, Ranked], weights: Weights, fame: NDArray[np.float32]) -> Fused:
+def fuse(
+    routes: Mapping[str, Ranked],
+    weights: Weights,
+    fame: NDArray[np.float32],
+    outside: Mapping[str, int] | None = None,
+) -> Fused:
     """Join the routes' lists.
 
     Args:
         routes: what each route found.
         weights: of the routes and of fame.
         fame: float32[n], 0..1, of every verse.
+        outside: route -> ids from there on are none of its business: they are judged by the other routes alone.
     """
     ids = np.unique(np.concatenate([np.zeros(0, np.int64), *(ranked.ids for ranked in routes.values())]))
     total = weights.fame * fame[ids].astype(np.float64)
-    most = weights.fame
+    most = np.full(len(ids), max(weights.fame, 1e-9))
     ranks: dict[str, dict[int, int]] = {}
     for name, ranked in routes.items():
         ranks[name] = {verse: rank for rank, verse in enumerate(ranked.ids.tolist(), 1)}
         if len(ranked.ids):
-            most += weights.routes[name]
+            most[ids < (outside or {}).get(name, np.inf)] += weights.routes[name]
             total[np.searchsorted(ids, ranked.ids)] += weights.routes[name] * _stretched(ranked.scores)
-    scores = total / max(most, 1e-9)
+    scores = total / most
     order = np.lexsort((ids, -scores))
     return Fused(ids[order], scores[order], ranks)
 
@@ -103,6 +109,14 @@ def rate(
         total += weights.routes[name] * stretched.clip(-1, 1)
         most += weights.routes[name]
     return np.asarray(total / max(most, 1e-9))
+
+
+def only(fused: Fused, numbers: Sequence[int]) -> Fused:
+    """Some of the verses, as they were judged among all; those that no route found have nothing to their credit."""
+    missing = np.setdiff1d(np.array(numbers, np.int64), fused.ids)
+    ids = np.concatenate([fused.ids[np.isin(fused.ids, numbers)], missing])
+    scores = np.concatenate([fused.scores[np.isin(fused.ids, numbers)], np.zeros(len(missing))])
+    return Fused(ids, scores, fused.ranks)
 
 
 def _stretched(scores: NDArray[np.float32]) -> NDArray[np.float64]:

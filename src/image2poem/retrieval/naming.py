@@ -29,6 +29,11 @@ class Naming:
         """Numbers of the terms that a verse names."""
         return self.terms[self.starts[verse] : self.starts[verse + 1]]
 
+    def joined(self, other: Naming) -> Naming:
+        """This naming with the verses of another behind its own."""
+        starts = np.concatenate([self.starts, self.starts[-1] + other.starts[1:]])
+        return Naming(starts, np.concatenate([self.terms, other.terms]))
+
     def agreement(self, chances: NDArray[np.float32]) -> NDArray[np.float32]:
         """How well each verse names what is seen -> float32[n], 0..1.
 

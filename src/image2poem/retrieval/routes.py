@@ -34,6 +34,7 @@ class PhotoSpace:
     """The verses as the image encoder's space has them."""
 
     verses: VectorIndex
+    encoder: TextEncoder
     usual_vector: NDArray[np.float32]  # [d], what photos look like in general
 
 
@@ -60,6 +61,23 @@ def cross_modal(space: PhotoSpace, vector: NDArray[np.float32], mask: Mask) -> R
 def vernacular(library: Library, description: str, mask: Mask) -> Ranked:
     """A description in everyday Chinese against verse vectors."""
     return _dense(library.index.dense, library.encoder.encode_query([description]), mask)
+
+
+def hyde(library: Library, lines: NDArray[np.float32], mask: Mask) -> Ranked:
+    """The verses nearest to lines that a model wrote for the photo: what doesn't exist, looked for all the same.
+
+    Hypothetical document embeddings (Gao et al. 2023). A verse counts by the line that it is nearest to.
+
+    Args:
+        library: what to search.
+        lines: float32[m, d], the lines' vectors, as those of verses.
+        mask: bool[n], True where a verse may be found.
+    """
+    ids, scores = library.index.dense.search(lines, DEPTH, mask)
+    unique, at = np.unique(ids, return_inverse=True)
+    nearest = np.full(len(unique), -1, np.float32)
+    np.maximum.at(nearest, at.ravel(), scores.ravel())
+    return Ranked(*best(nearest, DEPTH, unique))
 
 
 def lexical(library: Library, weights: Mapping[str, float], mask: Mask) -> Ranked:
@@ -97,7 +115,10 @@ def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ra
             chances[library.lexicon.number[item.term]] = item.score
         found["imagery"] = imagery(library, chances, mask)
         found["lexical"] = lexical(library, imagery_words(library.lexicon, sight), mask)
-    if sight.vector is not None and sight.description:
+    if sight.described:
+        found["description"] = vernacular(library, sight.description, mask)
+        found["description_lexical"] = lexical(library, tokens(sight.description), mask)
+    elif sight.vector is not None and sight.description:
         found["vernacular"] = vernacular(library, sight.description, mask)
     if words:
         found["words"] = vernacular(library, words, mask)

@@ -7,6 +7,7 @@ in this process (`local`). `asking` puts our two prompts to it and reads its ans
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from image2poem.errors import SettingsError
@@ -38,6 +39,16 @@ class Vlm(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What a VLM made of a photo, as far as it answered."""
+
+    description: str = ""  # empty if it gave none
+    lines: tuple[str, ...] = ()  # of verse, not yet looked up
+    form: str = ""  # of the lines
+    note: str = ""  # why something is missing; empty if nothing is
+
+
 def load_vlm(settings: Settings) -> Vlm:
     """The VLM that the settings name; an endpoint isn't called yet.
 
@@ -53,7 +64,7 @@ def load_vlm(settings: Settings) -> Vlm:
     if settings.vlm:
         from image2poem.vlm.local import LocalVlm
 
-        return LocalVlm(settings.vlm, settings.vlm_timeout)
+        return LocalVlm(settings)
     if endpoint:
         from image2poem.vlm.endpoint import EndpointVlm
 

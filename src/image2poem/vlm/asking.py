@@ -9,7 +9,7 @@ from typing import TypeVar
 from PIL import Image
 
 from image2poem.errors import SettingsError, VlmError
-from image2poem.vlm import Vlm
+from image2poem.vlm import Opinion, Vlm
 from image2poem.vlm.cache import Cache, key_of
 from image2poem.vlm.prompts import load_prompt
 from image2poem.vlm.reading import FORMS, read_description, read_lines
@@ -58,8 +58,7 @@ class Asker:
             SettingsError: there is no such form.
             VlmError: there is no answer, or none of use.
         """
-        if form not in FORMS:
-            raise SettingsError(f"nothing can be composed in the form '{form}'; there are {', '.join(FORMS)}")
+        _check_form(form)
         known = f"五、已知照片里是：{' '.join(words.split())[:200]}" if words else ""
         text = load_prompt("compose").text(form=_FORM_SAYS[form], words=known)
         bare_text = load_prompt("compose").text(form=_FORM_SAYS[form], words="")
@@ -68,6 +67,45 @@ class Asker:
             return read_lines(answer, form, bare_text) or None
 
         return self._ask(image, "compose", text, read, f"no line in the form {form}", fresh)
+
+    def opinion(
+        self,
+        image: Image.Image,
+        form: str,
+        words: str = "",
+        description: str = "",
+        *,
+        lines_needed: bool = False,
+        fresh: bool = False,
+    ) -> Opinion:
+        """Both, and a sentence instead of an error where one is missing.
+
+        Args:
+            image: the picture.
+            form: of the lines.
+            words: the person's own about it.
+            description: if there is one already, it isn't asked for.
+            lines_needed: nothing instead of the error where there are no lines.
+            fresh: ask for lines even if there are some from before.
+
+        Raises:
+            SettingsError: there is no such form.
+            VlmError: there are no lines, and they are needed.
+        """
+        _check_form(form)
+        lines: tuple[str, ...] = ()
+        notes: list[str] = []
+        try:
+            description = description or self.describe(image)
+        except VlmError as error:
+            notes.append(str(error))
+        try:
+            lines = self.compose(image, form, "；".join(part for part in (words, description) if part), fresh)
+        except VlmError as error:
+            if lines_needed:
+                raise
+            notes.append(str(error))
+        return Opinion(description, lines, form, notes[0] if notes else "")
 
     def _ask(
         self, image: Image.Image, kind: str, text: str, read: Callable[[str], T | None], missing: str, fresh: bool
@@ -81,13 +119,23 @@ class Asker:
         answer = self.vlm.ask(jpeg, text, prompt.schema)
         found = read(answer)
         if found is None:
-            shown = " ".join("".join(c if c.isprintable() else " " for c in answer).split())
-            said = f"'{shown[:_SHOWN]}{'...' if len(shown) > _SHOWN else ''}'" if shown else "nothing"
             raise VlmError(
-                f"the VLM {self.vlm.name} answered {said}, which holds {missing}; try again, or another model"
+                f"the VLM {self.vlm.name} answered {_shown(answer)}, which holds {missing}; try again, or another model"
             )
         self._cache.put(key, answer)
         return found
+
+
+def _check_form(form: str) -> None:
+    if form not in FORMS:
+        raise SettingsError(f"nothing can be composed in the form '{form}'; there are {', '.join(FORMS)}")
+
+
+def _shown(answer: str) -> str:
+    """The beginning of an answer as a sentence may show it: nothing that a terminal obeys or that can be clicked on."""
+    plain = "".join(character if character.isprintable() else " " for character in answer[:1000])
+    text = " ".join(word for word in plain.split() if "://" not in word)
+    return f"'{text[:_SHOWN]}{'...' if len(text) > _SHOWN else ''}'" if text else "nothing"
 
 
 def small_jpeg(image: Image.Image, side: int) -> bytes:

@@ -9,8 +9,8 @@ import base64
 import json
 import math
 import re
-import time
 from collections.abc import Mapping
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from image2poem.errors import ModelError, SettingsError, VlmError
@@ -56,6 +56,10 @@ class EndpointVlm:
             )
         if not self._model:
             raise SettingsError(f"which model shall {self._url} use? Name it by IMAGE2POEM_VLM_MODEL")
+        if not re.fullmatch(r"[!-~]*", self._key):  # its text is not in the sentence: it's a secret all the same
+            raise SettingsError(
+                "setting 'vlm_api_key' can't be used; a key has no spaces and no characters beyond ASCII"
+            )
         if preset and preset.needs_key and not self._key and self._url == preset.base_url:
             raise SettingsError(f"{settings.vlm_preset} wants a key; set IMAGE2POEM_VLM_API_KEY")
         self._client = self._open()
@@ -77,11 +81,17 @@ class EndpointVlm:
 
     def _open(self) -> OpenAI:
         try:
-            from openai import OpenAI
+            from openai import Omit, OpenAI
         except ImportError:
             raise ModelError('a VLM behind a server needs: pip install "image2poem[vlm]"') from None
-        # always a key, else the package would send the one of OPENAI_API_KEY to whatever server this is
-        return OpenAI(base_url=self._url, api_key=self._key or "none", max_retries=0)
+        # what the package finds in OPENAI_... is for another server, maybe: it gets a key, and none of the other headers;
+        # and no connection is kept open, since a server that broke one off would spoil the next try
+        headers: dict[str, Any] = {
+            "OpenAI-Organization": Omit(),
+            "OpenAI-Project": Omit(),
+            "Connection": "close",
+        }
+        return OpenAI(base_url=self._url, api_key=self._key or "none", max_retries=0, default_headers=headers)
 
     def ask(self, jpeg: bytes, text: str, schema: Mapping[str, Any]) -> str:
         """Its answer to a picture and a text.
@@ -92,18 +102,20 @@ class EndpointVlm:
         Raises:
             VlmError: there is no answer; says why, and what to do.
         """
-        if time.monotonic() < self._down_until:
+        if monotonic() < self._down_until:
             raise VlmError(self._down)
-        deadline = time.monotonic() + self._timeout
+        deadline = monotonic() + self._timeout
         pauses = [_FIRST_WAIT * 2**i for i in range(_TRIES - 1)]
         while True:
             try:
-                return self._try(jpeg, text, schema, deadline)
+                return self._without_key(self._try(jpeg, text, schema, deadline))
             except Exception as error:  # the package's own, its HTTP library's, and whatever a server can provoke
                 pause = max(pauses.pop(0), _retry_after(error)) if pauses and _passing(error) else math.inf
-                if time.monotonic() + pause >= deadline:
+                if monotonic() + pause >= deadline:
                     raise self._explained(error) from None
-            time.sleep(pause)
+                if _unreachable(error):
+                    pauses.clear()  # one more try is enough
+            sleep(pause)
 
     def _try(self, jpeg: bytes, text: str, schema: Mapping[str, Any], deadline: float) -> str:
         """One try; a server that knows no schema, or no limit of tokens, is asked again without."""
@@ -130,21 +142,21 @@ class EndpointVlm:
 
     def _once(self, messages: list[dict[str, Any]], options: Mapping[str, Any], deadline: float) -> str:
         create: Any = self._client.chat.completions.with_streaming_response.create
-        left = max(deadline - time.monotonic(), 0.1)
+        left = max(deadline - monotonic(), 0.1)
         with create(model=self._model, messages=messages, timeout=left, **options) as response:
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
                 if len(body) > _LONGEST_ANSWER:
-                    raise VlmError(f"{self.name} answered with more than {_LONGEST_ANSWER:,} bytes; try another model")
-                if time.monotonic() > deadline:
+                    raise VlmError(
+                        f"the VLM {self.name} answered with more than {_LONGEST_ANSWER:,} bytes; try another model"
+                    )
+                if monotonic() > deadline:
                     raise TimeoutError
             return _content(bytes(body), response.headers.get("content-type", "no type"))
 
     def _explained(self, error: Exception) -> VlmError:
         """The sentence for the person; a server that is down is remembered."""
-        import openai
-
         if isinstance(error, VlmError):
             return error
         down, status = False, getattr(error, "status_code", 0)
@@ -154,7 +166,7 @@ class EndpointVlm:
                 "try again, or raise IMAGE2POEM_VLM_TIMEOUT",
             )
             down = True
-        elif isinstance(error, openai.APIConnectionError):
+        elif _unreachable(error):
             reason, remedy = "can't be reached", "check the address and the network"
             if self._preset == "ollama":
                 remedy = "start it with `ollama serve`"
@@ -178,7 +190,7 @@ class EndpointVlm:
             reason += f" ({detail})"
         explained = VlmError(f"the VLM {self.name} {reason}; {remedy}")
         if down:
-            self._down_until, self._down = time.monotonic() + _REST, str(explained)
+            self._down_until, self._down = monotonic() + _REST, str(explained)
         return explained
 
     def _detail(self, error: Exception) -> str:
@@ -188,9 +200,10 @@ class EndpointVlm:
         else:
             body = getattr(error, "body", None)
             said = str(body.get("message") or "") if isinstance(body, dict) else ""
-        if self._key:
-            said = said.replace(self._key, "***")
-        return _CONTROL.sub(" ", said).strip()[:120]
+        return _CONTROL.sub(" ", self._without_key(said)).strip()[:120]
+
+    def _without_key(self, said: str) -> str:
+        return said.replace(self._key, "***") if self._key else said
 
 
 def _content(body: bytes, kind: str) -> str:
@@ -215,6 +228,12 @@ def _passing(error: Exception) -> bool:
 
 def _timed_out(error: Exception) -> bool:
     return "timeout" in type(error).__name__.lower()  # three libraries have one each
+
+
+def _unreachable(error: Exception) -> bool:
+    import openai
+
+    return isinstance(error, openai.APIConnectionError)
 
 
 def _retry_after(error: Exception) -> float:

@@ -17,11 +17,11 @@ FORMS = ("五言", "七言", "词")
 LONGEST_DESCRIPTION = 80
 _LENGTHS = {"五言": 5, "七言": 7}
 _MOST_LINES = 6
-_LONGEST_ANSWER = 20_000  # characters; what is behind isn't read
+_LONGEST_THOUGHT, _LONGEST_ANSWER = 200_000, 4_000  # characters; what is behind isn't read
 
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|$)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"```[A-Za-z]*\n?(.*?)(?:```|$)", re.DOTALL)
-_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_STRING = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|$)')
 _TEXT_KEYS = (
     "lines",
     "line",
@@ -39,6 +39,7 @@ _TEXT_KEYS = (
 )
 _MARKS = str.maketrans({",": "，", ".": "。", "!": "！", "?": "？", ";": "；", ":": "：", "．": "。", "｡": "。"})
 _DIGITS = str.maketrans("0123456789", "零一二三四五六七八九")
+_WRAPPING = re.compile(r"[*_`#>|「」『』“”‘’\"'\u200b-\u200f\ufeff]")
 _ASIDE = re.compile(r"《[^》\n]*》|（[^）\n]*）|\([^)\n]*\)|【[^】\n]*】|\[[^\]\n]*\]|[—–―]{1,}[^\n]*|[-~]{2,}[^\n]*")
 _LABEL = re.compile(r"^[^，。！？\n]{0,12}[：:]")
 _NUMBER = re.compile(r"^\s*(?:[-*•·]+|\d+[.、)）]|[一二三四五六七八九十][、.])\s*")
@@ -96,22 +97,22 @@ def read_lines(answer: str, form: str, prompt: str) -> tuple[str, ...]:
 
 def _texts(answer: str) -> Iterator[str]:
     """The strings of an answer that may be what was asked for."""
-    answer = _THOUGHT.sub("", answer[:_LONGEST_ANSWER]).strip()
+    answer = _THOUGHT.sub("", answer[:_LONGEST_THOUGHT]).strip()[:_LONGEST_ANSWER]
     fenced = _FENCE.search(answer)
-    inner = fenced.group(1) if fenced else answer
-    at = min((i for i in (inner.find("{"), inner.find("[")) if i >= 0), default=-1)
-    if at < 0:
-        yield inner if fenced and inner.strip() else answer
-        return
-    try:
-        data, _ = json.JSONDecoder(strict=False).raw_decode(inner[at:])
-    except ValueError:
-        # cut short, or not quite JSON: the strings that are whole and are no keys
-        for found in _STRING.finditer(inner[at:]):
-            if not inner[at + found.end() :].lstrip().startswith(":"):
-                yield _unescaped(found.group(1))
-        return
-    yield from _strings(data)
+    inner = fenced.group(1) if fenced and fenced.group(1).strip() else answer
+    openings = [found.start() for found in re.finditer(r"[{\[]", inner)]
+    for at in openings[:20]:
+        try:
+            data, _ = json.JSONDecoder(strict=False).raw_decode(inner, at)
+        except (ValueError, RecursionError):
+            continue
+        if texts := list(_strings(data)):
+            yield from texts
+            return
+    # no JSON, or cut short, or not quite: the strings in it that are whole and are no keys, else all of it
+    strings = (found for found in _STRING.finditer(inner) if not inner[found.end() :].lstrip().startswith(":"))
+    quoted = "\n".join(_unescaped(found.group(1)) for found in strings) if openings else ""
+    yield quoted or inner
 
 
 def _strings(data: object) -> Iterator[str]:
@@ -119,8 +120,11 @@ def _strings(data: object) -> Iterator[str]:
     if isinstance(data, str):
         yield data
     elif isinstance(data, list):
+        if texts := [item for item in data if isinstance(item, str)]:
+            yield "\n".join(texts)
         for item in data:
-            yield from _strings(item)
+            if not isinstance(item, str):
+                yield from _strings(item)
     elif isinstance(data, dict):
         known = [data[key] for key in _TEXT_KEYS if key in data]
         for item in known or data.values():
@@ -135,7 +139,7 @@ def _unescaped(text: str) -> str:
 
 
 def _simplified(text: str) -> str:
-    return simplify_verse([text.translate(_MARKS).replace("\x1e", "")])[0]
+    return simplify_verse([_WRAPPING.sub("", text.translate(_MARKS)).replace("\x1e", "")])[0]
 
 
 # --- from texts to what is wanted
