@@ -32,7 +32,8 @@ DISTINCT, PENALTY = 0.9, 2.0
 SIGHT = ("cross_modal", "imagery", "lexical", "vernacular")
 STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 START = fusion.Weights(
-    routes={"cross_modal": 3.0, "imagery": 1.5, "lexical": 0.2, "vernacular": 0.2, "words": 4.0, "words_lexical": 2.0},
+    routes={"cross_modal": 3.0, "imagery": 1.5, "lexical": 0.2, "vernacular": 0.2, "words": 4.0, "words_lexical": 2.0,
+            "description": 3.0, "description_lexical": 1.5, "hyde": 2.0},
     fame=0.1, repetition=0.2,
 )  # fmt: skip
 Found = Mapping[str, routes.Ranked]
