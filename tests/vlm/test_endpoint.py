@@ -134,7 +134,8 @@ def test_a_server_that_hangs_is_given_up_in_time_and_left_alone(answer: Answer) 
         (raw(200, b"\xff\xfe" * 40), r"can't be read"),
         (raw(200, body("好" * 500_000)), r"more than 1,000,000 bytes"),
         (error(404, "model 'm' not found"), r"isn't there \(model 'm' not found\)"),
-        (error(401, f"Incorrect API key provided: {KEY}"), r"refuses the key \(Incorrect API key provided: \*\*\*\)"),
+        (error(401, f"Incorrect API key provided: {KEY[:8]}***{KEY[-4:]}"), r"/v1 refuses the key; check"),
+        (error(402, f"pay for {KEY}"), r"answered 402 \(pay for \*\*\*\)"),
         (raw(403, b"no", "text/plain"), r"refuses the key"),
         (error(400, "bad image"), r"answered 400 \(bad image\)"),
     ],
@@ -210,7 +211,10 @@ def test_the_key_shows_nowhere(
 ) -> None:
     settings = Settings(vlm_api_key=KEY, vlm_base_url="http://localhost:9/v1", vlm_model="m")
     shown = [repr(settings), str(settings), settings.model_dump_json(), repr(settings.model_dump())]
-    with caplog.at_level(logging.DEBUG), serving(error(401, f"wrong: {KEY}"), error(500, KEY), says("好")) as server:
+    with (
+        caplog.at_level(logging.DEBUG),
+        serving(error(401, f"wrong: {KEY}"), error(402, KEY), says(f"好 {KEY}")) as server,
+    ):
         vlm = endpoint(server)
         shown.append(repr(vlm) + str(vlm.name))
         for _ in range(3):

@@ -186,7 +186,7 @@ class EndpointVlm:
             reason, remedy = f"answered {status}", "try again later, or another model"
         else:
             reason, remedy = "gave an answer that can't be read", "check that the address is right (most end on /v1)"
-        if detail := self._detail(error):
+        if status not in (401, 403) and (detail := self._detail(error)):  # which repeat the key, or a part of it
             reason += f" ({detail})"
         explained = VlmError(f"the VLM {self.name} {reason}; {remedy}")
         if down:
