@@ -19,8 +19,8 @@ import numpy as np
 
 from evaluation import bench as benches
 from image2poem import ImageToPoem
-from image2poem.cli import as_record
 from image2poem.model import Provenance
+from image2poem.record import as_record
 from image2poem.retrieval import routes
 from image2poem.settings import load_settings
 from image2poem.vlm import Opinion

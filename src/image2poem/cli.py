@@ -8,9 +8,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -257,6 +256,29 @@ def card(
 
 
 @app.command()
+def serve(
+    host: Annotated[str, typer.Option("--host", help="Address to listen at; 0.0.0.0 lets others in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0: any that is free.")] = 8000,
+    home: Home = None,
+    size: Size = None,
+    text_encoder: TextModel = None,
+    image_encoder: ImageModel = None,
+) -> None:
+    """Serve the web page and the HTTP API."""
+    from image2poem.serve import run
+
+    run(_settings(home, size, text_encoder, image_encoder), host, port)
+
+
+@app.command()
+def mcp(home: Home = None, size: Size = None, text_encoder: TextModel = None, image_encoder: ImageModel = None) -> None:
+    """Serve MCP on standard input and output, for assistants."""
+    from image2poem.mcp import run
+
+    run(_settings(home, size, text_encoder, image_encoder))
+
+
+@app.command()
 def setup(
     home: Home = None, size: Size = None, text_encoder: TextModel = None, image_encoder: ImageModel = None
 ) -> None:
@@ -359,37 +381,10 @@ def _progress(shown: bool = True) -> Iterator[CorpusProgress]:
         yield tell
 
 
-def as_record(answer: Matches) -> dict[str, Any]:
-    """The answer as the JSON object that every door gives."""
-    return {
-        "photo": answer.photo,
-        "sight": {
-            "imagery": [{"term": i.term, "score": round(i.score, 3)} for i in answer.sight.imagery],
-            "description": answer.sight.description,
-        },
-        "context": asdict(answer.sight.context) if answer.sight.context else None,
-        "notes": list(answer.notes),
-        "matches": [
-            {
-                "verse": m.verse,
-                "title": m.title,
-                "author": m.author,
-                "dynasty": m.dynasty,
-                "genre": m.genre,
-                "score": round(m.score, 4),
-                "provenance": m.provenance.value,
-                "reasons": list(m.reasons),
-                "occasions": list(m.occasions),
-                "ranks": dict(m.ranks),
-                "quotes": [asdict(quote) for quote in m.quotes],
-            }
-            for m in answer
-        ],
-    }
-
-
 def print_json(answer: Matches) -> None:
     """One line of JSON on standard output."""
+    from image2poem.record import as_record
+
     print(json.dumps(as_record(answer), ensure_ascii=False), flush=True)
 
 

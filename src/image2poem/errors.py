@@ -14,6 +14,14 @@ class PhotoError(Image2PoemError):
     """A photo that can't be read, or isn't one."""
 
 
+class PhotoTooLargeError(PhotoError):
+    """A photo with more bytes or pixels than are allowed."""
+
+
+class NotAPhotoError(PhotoError):
+    """Something that is no picture, or one of a kind that can't be read here."""
+
+
 class CorpusError(Image2PoemError):
     """The corpus can't be fetched, read or opened."""
 
@@ -33,9 +41,17 @@ class SettingsError(Image2PoemError):
 class FilterError(SettingsError):
     """A filter names a dynasty, author, genre, form or tag that no verse has."""
 
+    def __init__(self, sentence: str, suggestions: tuple[str, ...] = ()) -> None:
+        super().__init__(sentence)
+        self.suggestions = suggestions  # names like it that verses do have
+
 
 class CardError(Image2PoemError):
     """A card that can't be made: no such layout or font, nothing to write on it, or no place to write it to."""
+
+
+class ExtraError(Image2PoemError):
+    """Something was asked for that needs an extra, and that isn't installed."""
 
 
 class VlmError(Image2PoemError):

@@ -90,7 +90,7 @@ class ImageToPoem:
 
     def search(self, text: str, top: int = 5, filters: Filters | None = None) -> Matches:
         """The verses that say a sentence; as `match`, without a photo."""
-        return self._from(None, self.answer(Sight(None, (), ""), text, top, filters, photo=None))
+        return self.answer(Sight(None, (), ""), text, top, filters)
 
     def _from(self, photo: str | Path | bytes | Image.Image | None, answer: Matches) -> Matches:
         """The answer with what its matches need to make cards."""
@@ -160,7 +160,7 @@ class ImageToPoem:
             only_lines: show nothing but these.
         """
         words = simplify_verse([text.strip()])[0] if text else ""
-        sight = self._with_words(sight, words)
+        seen, sight = sight, self._with_words(sight, words)
         allowed = mask(self.facets, filters) if filters else None
         candidates = verify(self.corpus, opinion.lines)
         genre = "词" if opinion.form == "词" else "诗"
@@ -176,7 +176,7 @@ class ImageToPoem:
             fused, favours = fusion.only(fused, pool.numbers(candidates)), {}
         chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)
         notes = (f"this answer lacks what the VLM would add: {opinion.note}",) if opinion.note else ()
-        return Matches(photo, sight, self._matches(chosen, sight, fused, pool), notes)
+        return self._from(None, Matches(photo, sight, self._matches(chosen, sight, fused, pool), notes, seen))
 
     def _favours(
         self, sight: Sight, words: str, allowed: routes.Mask, found: Mapping[str, routes.Ranked]
@@ -232,6 +232,20 @@ class ImageToPoem:
             ModelError: one isn't there, or can't be fetched or opened.
         """
         _ = self.text_encoder, self.image_encoder
+
+    def open(self) -> ImageToPoem:
+        """Open models, corpus and index now instead of when first needed; then threads may share this matcher.
+
+        Raises:
+            Image2PoemError: corpus, index or models aren't there.
+        """
+        _ = self.seer, self.library, self.photo_space, self.facets, self.weights
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is nothing left for `open` to do."""
+        return {"seer", "library", "photo_space", "facets", "weights"} <= self.__dict__.keys()
 
     @cached_property
     def corpus(self) -> Corpus:

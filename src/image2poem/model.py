@@ -162,9 +162,10 @@ class Matches(Sequence[Match]):
     """The lines for one photo, best first, and what they answer."""
 
     photo: str | None  # None for a search without a photo
-    sight: Sight
+    sight: Sight  # what was searched for: what was seen, and the person's words
     items: tuple[Match, ...]
     notes: tuple[str, ...] = ()  # what went wrong on the way, a sentence each
+    seen: Sight | None = None  # what was seen, before the words: the one to change and search again
 
     def __len__(self) -> int:
         return len(self.items)

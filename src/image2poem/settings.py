@@ -58,6 +58,14 @@ class Settings(BaseSettings):
     vlm_api_key: SecretStr = Field(default=SecretStr(""), description="the server's key")
     vlm_timeout: float = Field(default=120.0, gt=0, description="seconds to wait for its answer, all tries together")
 
+    serve_workers: int = Field(default=0, ge=0, description="photos matched at a time by the server; 0: one a core")
+    serve_queue: int = Field(default=64, ge=0, description="requests that may wait for that; more are sent away (503)")
+    serve_timeout: float = Field(default=30.0, gt=0, description="seconds after which the server gives a request up")
+    serve_rate: int = Field(default=120, ge=0, description="requests a minute that one client may make; 0: any number")
+    serve_api_key: SecretStr | None = Field(default=None, description="what clients must send as a bearer token")
+    serve_cors: tuple[str, ...] = Field(default=(), description="origins whose pages may use the server: https://a.org")
+    serve_fetch: bool = Field(default=False, description="whether clients may name a photo by its URL")
+
     @property
     def corpus_file(self) -> Path:
         """The SQLite file of poems and verses."""

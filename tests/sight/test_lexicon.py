@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image2poem.errors import ModelError
-from image2poem.sight.lexicon import Lexicon, load_lexicon
+from image2poem.sight.lexicon import Lexicon, Term, load_lexicon
 
 GROUPS = {"天象", "时辰", "季节", "山石", "水", "陆地", "草木", "花", "鸟兽", "建筑", "器物", "人", "色光"}
 # what landscape photos show, in the words one would look it up by
@@ -116,3 +116,19 @@ def test_a_missing_or_broken_lexicon_is_told_in_a_sentence(tmp_path: Path) -> No
     broken.write_text('[{"term": "月"}]', "utf-8")
     with pytest.raises(ModelError, match="lexicon"):
         load_lexicon(broken)
+
+
+def test_places_are_where_a_verse_names_a_term() -> None:
+    def term(name: str, *words: str, **more: tuple[str, ...]) -> Term:
+        return Term(name, "", "", words, (), **more)
+
+    lexicon = Lexicon((term("江", "江", blocked=("江山",)), term("山", "山"), term("雪山", "雪岭", implies=("山",))))
+    assert lexicon.places("江上雪岭") == ((0, 1, "江"), (2, 4, "山"), (2, 4, "雪山"))
+    assert lexicon.places("江山") == ((1, 2, "山"),)  # the word itself, not what kept 江 from being one
+
+
+def test_every_term_that_a_verse_names_has_a_place_in_it(lexicon: Lexicon) -> None:
+    for verse in ("明月松间照，清泉石上流。", "江山如此多娇", "孤舟蓑笠翁，独钓寒江雪。", "三月"):
+        places = lexicon.places(verse)
+        assert {term for *_, term in places} == set(lexicon.named(verse))
+        assert all(0 <= start < end <= len(verse) for start, end, _ in places)

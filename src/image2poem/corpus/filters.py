@@ -96,6 +96,13 @@ def _weights(facets: Facets, kind: str) -> NDArray[np.float64]:
     return weight
 
 
+def options(facets: Facets, kind: str, most: int = 300) -> tuple[str, ...]:
+    """Names of a kind that verses have, those of the best-known verses first."""
+    weight = _weights(facets, kind)
+    order = [i for i in np.argsort(-weight, kind="stable")[:most] if weight[i] and facets.names[kind][i]]
+    return tuple(facets.names[kind][i] for i in order)
+
+
 def _codes(facets: Facets, kind: str, names: Sequence[str]) -> list[int]:
     table = {name: i for i, name in enumerate(facets.names[kind])}
     codes = facets.tag_code if kind == "tag" else getattr(facets, kind)
@@ -120,7 +127,7 @@ def _codes(facets: Facets, kind: str, names: Sequence[str]) -> list[int]:
                 "form": "of the form",
                 "tag": "tagged",
             }[kind]
-            raise FilterError(f"no verse {what} '{given}'{hint}")
+            raise FilterError(f"no verse {what} '{given}'{hint}", tuple(likely))
         found.append(code)
     return found
 

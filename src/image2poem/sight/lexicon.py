@@ -6,7 +6,7 @@ It stands between sight and verse: a photo shows terms with a probability each, 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -56,6 +56,26 @@ class Lexicon:
         """Numbers of the terms that a verse names, rising, implied ones included."""
         return sorted(self._verse_words.terms(verse))
 
+    def places(self, verse: str) -> tuple[tuple[int, int, str], ...]:
+        """Where a verse names what: (start, end, term), from left to right, implied terms with the word they come with."""
+        found = []
+        for start, end, terms in self._verse_words.places(verse):
+            for i in sorted(terms):
+                at, to = self._narrowed(verse[start:end], self.terms[i])
+                found.append((start + at, start + to, self.terms[i].term))
+        return tuple(found)
+
+    def _narrowed(self, string: str, term: Term) -> tuple[int, int]:
+        """In a blocked string that stands for another term (江山), that term's own word (山); else the whole string."""
+        word = max((word for word in term.words if word in string), key=len, default=string)
+        at = string.find(word)
+        return (at, at + len(word)) if string in self._blocked else (0, len(string))
+
+    @cached_property
+    def _blocked(self) -> frozenset[str]:
+        words = {word for term in self.terms for word in term.words}
+        return frozenset(word for term in self.terms for word in term.blocked) - words
+
     def mentioned(self, text: str) -> tuple[str, ...]:
         """Terms that everyday language mentions: by their name, a word of verse, or what one says of a photo."""
         return tuple(self.terms[i].term for i in sorted(self._spoken_words.terms(text)))
@@ -98,18 +118,19 @@ class _Words:
         self._lengths[word[0]] = tuple(sorted(lengths, reverse=True))
 
     def terms(self, text: str) -> set[int]:
-        found: set[int] = set()
+        return {term for _, _, terms in self.places(text) for term in terms}
+
+    def places(self, text: str) -> Iterator[tuple[int, int, frozenset[int]]]:
         at = 0
         while at < len(text):
             for length in self._lengths.get(text[at], ()):
                 terms = self._terms_of.get(text[at : at + length])
                 if terms is not None:
-                    found |= terms
+                    yield at, at + length, terms
                     at += length
                     break
             else:
                 at += 1
-        return found
 
 
 @lru_cache
