@@ -12,10 +12,8 @@ import math
 import os
 import re
 import threading
-import time
-import urllib.parse
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
-from image2poem.errors import PhotoError
+from image2poem.errors import NotAPhotoError, PhotoError, PhotoTooLargeError
 from image2poem.model import Photo
 from image2poem.settings import Settings, load_settings
 
@@ -134,10 +132,12 @@ def is_url(text: str) -> bool:
 def _read(source: str | Path | bytes, settings: Settings) -> tuple[str, bytes]:
     """The name to call a photo by, and its bytes, never more than the limit."""
     if isinstance(source, bytes):
-        _check_bytes("the image", len(source), settings)
+        check_bytes("the image", len(source), settings)
         return "the image", source
     if isinstance(source, str) and is_url(source):
-        return source, _download(source, settings)
+        from image2poem.download import download  # here, because a photo from the disk shall not wait 40 ms for it
+
+        return source, download(source, settings)
     return str(source), _read_file(Path(source), settings)
 
 
@@ -145,7 +145,7 @@ def _read_file(path: Path, settings: Settings) -> bytes:
     try:
         path = path.expanduser()
         with path.open("rb") as file:
-            _check_bytes(str(path), os.fstat(file.fileno()).st_size, settings)
+            check_bytes(str(path), os.fstat(file.fileno()).st_size, settings)
             data = file.read(settings.max_bytes + 1)  # a pipe or a device has no size beforehand
     except FileNotFoundError:
         raise PhotoError(f"'{path}' doesn't exist; check the path") from None
@@ -158,79 +158,16 @@ def _read_file(path: Path, settings: Settings) -> bytes:
     except (OSError, ValueError, RuntimeError) as error:  # too long a name, a zero byte in it, no such ~user, ...
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise PhotoError(f"'{path}' can't be read ({reason}); check the path and the disk") from None
-    _check_bytes(str(path), len(data), settings)
+    check_bytes(str(path), len(data), settings)
     return data
 
 
-def _check_bytes(name: str, size: int, settings: Settings) -> None:
+def check_bytes(name: str, size: int, settings: Settings) -> None:
+    """Raise PhotoTooLargeError if a file of this size is over the limit."""
     if size > settings.max_bytes:
-        raise PhotoError(
+        raise PhotoTooLargeError(
             f"'{name}' is larger than {settings.max_bytes:,} bytes; save it smaller, or raise IMAGE2POEM_MAX_BYTES"
         )
-
-
-def _download(url: str, settings: Settings) -> bytes:
-    import http.client  # here, because a photo from the disk shall not wait 40 ms for them
-    import urllib.error
-    import urllib.request
-
-    scheme = url.split("://", 1)[0].lower()
-    if scheme not in ("http", "https"):
-        raise PhotoError(f"'{url}' begins with {scheme}://, but only http:// and https:// work; save the photo first")
-    # Without urllib's handlers of ftp:// and file://, a redirect leads to neither.
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.UnknownHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPRedirectHandler,
-        urllib.request.HTTPErrorProcessor,
-    ):
-        opener.add_handler(handler())
-    deadline = time.monotonic() + settings.timeout
-    try:
-        request = urllib.request.Request(_ascii_url(url), headers={"User-Agent": "image2poem", "Accept": "image/*"})
-        with opener.open(request, timeout=settings.timeout) as response:
-            _check_type(url, response.headers)
-            size = response.headers.get("Content-Length", "")
-            expected = int(size) if size.isdecimal() else None
-            _check_bytes(url, expected or 0, settings)
-            data = bytearray()
-            while chunk := response.read1(1 << 16):
-                data += chunk
-                _check_bytes(url, len(data), settings)
-                if time.monotonic() > deadline:
-                    raise TimeoutError
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise PhotoError(f"'{url}' answered {error.code} ({error.reason}); check the address") from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        if isinstance(reason, TimeoutError):
-            raise PhotoError(
-                f"'{url}' took longer than {settings.timeout:g} seconds; try again, or raise IMAGE2POEM_TIMEOUT"
-            ) from None
-        raise PhotoError(f"'{url}' can't be fetched ({reason}); check the address and the network") from None
-    if expected is not None and len(data) < expected:
-        raise PhotoError(f"'{url}' broke off after {len(data):,} of {expected:,} bytes; try again")
-    return bytes(data)
-
-
-def _ascii_url(url: str) -> str:
-    """An address as a browser's bar shows it (月.jpg) as a server wants it (%E6%9C%88.jpg)."""
-    parts = urllib.parse.urlsplit(url)
-    host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode("ascii")
-    path, query = (urllib.parse.quote(part, safe="/%:@!$&'()*+,;=~?") for part in (parts.path, parts.query))
-    return urllib.parse.urlunsplit((parts.scheme, host, path, query, ""))
-
-
-def _check_type(url: str, headers: Mapping[str, str]) -> None:
-    """Refuse a page or a film before it is fetched. Stores of files that call every file binary are believed."""
-    kind = (headers.get("Content-Type") or "image/*").split(";")[0].strip().lower()
-    if kind.split("/")[0] != "image" and kind not in ("application/octet-stream", "binary/octet-stream"):
-        raise PhotoError(f"'{url}' is not a picture (the server calls it {kind}); copy the address of the image itself")
 
 
 # --- pixels -----------------------------------------------------------------------------------------------------
@@ -244,12 +181,12 @@ def _open(name: str, data: bytes) -> Image.Image:
         with _quiet_pillow():
             return Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise PhotoError(
+        raise NotAPhotoError(
             f"'{name}' is not a picture, or its beginning is damaged; give a JPEG, PNG, WebP, GIF, BMP, TIFF or HEIC"
         ) from None
     except Image.DecompressionBombError:
         most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-        raise PhotoError(f"'{name}' unpacks to more than {most:,} pixels; save it smaller") from None
+        raise PhotoTooLargeError(f"'{name}' unpacks to more than {most:,} pixels; save it smaller") from None
     except Exception as error:  # a crafted header can raise nearly anything
         raise _damaged(name, error) from None
 
@@ -266,7 +203,7 @@ def _open_heif(name: str, data: bytes) -> Image.Image:
     try:
         import pi_heif  # an extra: LGPL, for one format
     except ImportError:
-        raise PhotoError(f"'{name}' is a HEIC photo; to read those: pip install 'image2poem[heic]'") from None
+        raise NotAPhotoError(f"'{name}' is a HEIC photo; to read those: pip install 'image2poem[heic]'") from None
     try:
         image: Image.Image = pi_heif.HeifImageFile(io.BytesIO(data))
     except Exception as error:
@@ -278,7 +215,7 @@ def _finish(name: str, image: Image.Image, settings: Settings, max_side: int | N
     """From a header to upright RGB pixels."""
     width, height = image.size
     if width * height > settings.max_pixels:
-        raise PhotoError(
+        raise PhotoTooLargeError(
             f"'{name}' is too large ({width:,} x {height:,} pixels, {settings.max_pixels:,} in all are allowed); "
             "save it smaller, or raise IMAGE2POEM_MAX_PIXELS"
         )
