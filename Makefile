@@ -1,4 +1,4 @@
-# Image2Poem. `make run PHOTO=path` and `make test` set up all they need in .venv, from exact versions, once.
+# Image2Poem. `make run PHOTO=path`, `make web` and `make test` set up all they need in .venv, from exact versions, once.
 # Training and the bench have heavier needs, and an environment of their own: .venv-train.
 
 PHOTO ?= examples/sunset_sea.jpg
@@ -8,11 +8,15 @@ PYTHON ?= python3.13 python3.12 python3.11 python3 python3.14  # the first of th
 BIN := .venv/bin
 TRAIN_BIN := .venv-train/bin
 
-.PHONY: run test lint format bench train-test clean
+.PHONY: run web test lint format bench train-test clean
 
 run: .venv/ready-to-run
 	@$(BIN)/image2poem setup
 	@$(BIN)/image2poem match "$$PHOTO"
+
+web: .venv/ready-for-web
+	@$(BIN)/image2poem setup
+	@$(BIN)/image2poem serve
 
 test: lint
 	$(BIN)/python -m pytest
@@ -38,6 +42,9 @@ clean:
 
 .venv/ready-to-run: requirements.lock pyproject.toml
 	$(call install,.venv,requirements.lock)
+
+.venv/ready-for-web: requirements-web.lock pyproject.toml
+	$(call install,.venv,requirements-web.lock)
 
 .venv/ready-to-test: requirements-test.lock pyproject.toml
 	$(call install,.venv,requirements-test.lock)

@@ -1,0 +1,231 @@
+"""What the API is asked and what it answers, as OpenAPI shows it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import UploadFile
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+
+from image2poem.card import LAYOUTS
+from image2poem.corpus import Filters
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+Names = Annotated[list[Name], Field(max_length=20)]
+Words = Annotated[str, StringConstraints(max_length=500)]
+Top = Annotated[int, Field(ge=1, le=100)]
+_FILE = WithJsonSchema({"type": "string", "contentMediaType": "application/octet-stream"})  # absent, but never null
+
+
+class Asked(BaseModel):
+    """What both ways of asking have."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: Words = Field(default="", description="your own words; they weigh most")
+    top: Top = Field(default=5, description="how many verses")
+    dynasty: Names = Field(default=[], description="only these: 唐", examples=[["唐"]])
+    author: Names = Field(default=[], description="only these: 李白", examples=[[]])
+    genre: Names = Field(default=[], description="only these: 诗 词 曲", examples=[["诗"]])
+    form: Names = Field(default=[], description="only these: 四言 五言 六言 七言 杂言", examples=[[]])
+    tag: Names = Field(default=[], description="only poems with this theme or of this anthology", examples=[[]])
+
+    def filters(self) -> Filters:
+        """The names as the matcher takes them."""
+        return Filters(*(tuple(names) for names in (self.dynasty, self.author, self.genre, self.form, self.tag)))
+
+
+class MatchForm(Asked):
+    """A photo and what to look for, as a form."""
+
+    photo: Annotated[UploadFile | None, _FILE] = Field(
+        default=None, description="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
+    )
+    url: Annotated[str, StringConstraints(max_length=2000)] = Field(
+        default="", description="instead of a file, where the server allows it"
+    )
+
+
+class CardForm(BaseModel):
+    """A photo and the verse to set on it, as a form."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    photo: UploadFile
+    verse: Annotated[str, StringConstraints(min_length=1, max_length=160)] = Field(
+        description="a line or a few; its source is looked up, and one that the corpus hasn't is called 新作 (composed)"
+    )
+    layout: Literal[LAYOUTS] = LAYOUTS[0]  # type: ignore[valid-type]
+    format: Literal["png", "jpeg", "webp"] = "png"
+    width: Annotated[int, Field(ge=320, le=20_000)] | None = Field(
+        default=None, description="pixels across; default: the photo's own"
+    )
+    script: Literal["simplified", "traditional"] = "simplified"
+    font: Literal["serif", "kai"] = "serif"
+
+
+class Term(BaseModel):
+    """A term of the lexicon, and how sure it is to be in the photo."""
+
+    term: Name = Field(examples=["月"])
+    score: float = Field(default=1.0, ge=0, le=1)
+
+
+class Seen(BaseModel):
+    """What was seen: as an answer told it, or changed by a person."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    imagery: list[Term] = Field(default=[], max_length=60)
+    description: Annotated[str, StringConstraints(max_length=1000)] | None = Field(
+        default=None, description="in everyday Chinese; null: made from the imagery"
+    )
+    vector: Annotated[str, StringConstraints(max_length=20_000)] | None = Field(
+        default=None, description="the photo's vector as the answer gave it (base64 of float32, little-endian)"
+    )
+    space: Annotated[str, StringConstraints(max_length=100)] | None = Field(
+        default=None, description="the space that the vector belongs to, as the answer gave it"
+    )
+
+
+class Search(Asked):
+    """Words, or what was seen, or both."""
+
+    seen: Seen | None = Field(default=None, description="as an answer gave it, changed or not")
+
+
+class SightAnswer(BaseModel):
+    """What was searched for: what was seen and what your words added, the surest first."""
+
+    imagery: list[Term]
+    description: str
+
+
+class SeenAnswer(BaseModel):
+    """What was seen, without your words: change it and send it back to search again without the photo."""
+
+    imagery: list[Term]
+    description: str
+    vector: str | None = Field(description="null without a photo")
+    space: str
+
+
+class Mark(BaseModel):
+    """Where a verse names something that was seen: characters from start to end (without it)."""
+
+    start: int
+    end: int
+    term: str
+
+
+class Spelling(BaseModel):
+    """In traditional characters: the source's own, or OpenCC's where the source is simplified."""
+
+    verse: str
+    title: str | None
+    author: str | None
+    dynasty: str | None
+    genre: str | None
+
+
+class MatchAnswer(BaseModel):
+    """A verse, where it comes from and why it fits."""
+
+    verse: str
+    title: str | None
+    author: str | None
+    dynasty: str | None
+    genre: str | None
+    score: float
+    provenance: Literal["retrieved", "composed"]
+    reasons: list[str]
+    ranks: dict[str, int]
+    poem_id: int | None
+    verse_id: int | None
+    marks: list[Mark]
+    traditional: Spelling
+    translation: str | None = Field(description="into everyday Chinese, where the corpus has one")
+
+
+class Answer(BaseModel):
+    """Verses, best first."""
+
+    photo: str | None
+    sight: SightAnswer
+    seen: SeenAnswer
+    matches: list[MatchAnswer]
+
+
+class Reading(BaseModel):
+    """Each character with its reading, null for what has none."""
+
+    pinyin: list[list[str | None]]
+
+
+class Original(BaseModel):
+    """As the source spells it."""
+
+    title: str
+    author: str
+    verses: list[str]
+
+
+class Traditional(Original):
+    """In traditional characters."""
+
+    dynasty: str
+    genre: str
+
+
+class PoemAnswer(BaseModel):
+    """A whole poem."""
+
+    id: int
+    title: str
+    author: str
+    dynasty: str
+    genre: str
+    verses: list[str]
+    tags: list[str]
+    source: str
+    original: Original
+    traditional: Traditional = Field(description="verse for verse the same as `verses`, in traditional characters")
+    pinyin: list[list[list[str | None]]] | None = Field(description="for each verse, where it was asked for")
+
+
+class Known(BaseModel):
+    """A term that photos can show and verse names."""
+
+    term: str
+    group: str
+    english: str
+
+
+class About(BaseModel):
+    """What the server has and allows; what a page needs to know."""
+
+    version: str
+    space: str
+    corpus: str = Field(description="changes when the corpus does; ids are good for one corpus")
+    verses: int
+    dynasty: list[str]
+    author: list[str] = Field(description="the best known; others may be asked for as well")
+    genre: list[str]
+    form: list[str]
+    tag: list[str]
+    imagery: list[Known]
+    layouts: list[str] = Field(description="of cards")
+    vlm: bool
+    fetch: bool
+    max_bytes: int
+
+
+class ProblemAnswer(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    suggestions: list[str] | None = None
+    errors: list[dict[str, str]] | None = None
