@@ -239,13 +239,13 @@ class ImageToPoem:
         Raises:
             Image2PoemError: corpus, index or models aren't there.
         """
-        _ = self.seer, self.library, self.photo_space, self.facets, self.weights
+        _ = self.seer, self.library, self.photo_space, self.belonging, self.weights
         return self
 
     @property
     def is_open(self) -> bool:
         """Whether there is nothing left for `open` to do."""
-        return {"seer", "library", "photo_space", "facets", "weights"} <= self.__dict__.keys()
+        return {"seer", "library", "photo_space", "belonging", "weights"} <= self.__dict__.keys()
 
     @cached_property
     def corpus(self) -> Corpus:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
 from starlette.testclient import TestClient
 
 from image2poem import ImageToPoem
@@ -15,6 +17,17 @@ EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 RIVER = EXAMPLES / "moonlit_river.png"
 
 Serve = Callable[..., TestClient]
+
+
+def tower() -> bytes:
+    """The river, as taken at 鹳雀楼 at the Double Ninth."""
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = "2024:10:11 17:20:00"
+    exif.get_ifd(0x8825).update({1: "N", 2: (34.0, 51.0, 18.0), 3: "E", 4: (110.0, 16.0, 48.0)})
+    file = io.BytesIO()
+    with Image.open(RIVER) as picture:
+        picture.convert("RGB").save(file, "JPEG", exif=exif)
+    return file.getvalue()
 
 
 class Slow:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from serve_fakes import EXAMPLES, RIVER, Serve
+from serve_fakes import EXAMPLES, RIVER, Serve, tower
 from starlette.testclient import TestClient
 
 from image2poem import ImageToPoem
@@ -81,6 +81,22 @@ def test_a_changed_sight_is_searched_for_and_described_anew(client: TestClient) 
     assert "瀑布" in answer["sight"]["description"]
     sight["imagery"], sight["description"] = [], "荷花映着太阳特别红"
     assert lines(again(client, seen=sight | {"vector": None}, top=1)) == ["接天莲叶无穷碧，映日荷花别样红。"]
+
+
+def test_when_and_where_come_along_and_can_be_left_aside(client: TestClient) -> None:
+    def match(**fields: Any) -> Any:
+        return client.post("/v1/match", files={"photo": ("a.jpg", tower())}, data=fields).json()
+
+    first = match()
+    assert first["context"]["places"][0] == "鹳雀楼" and first["context"]["festivals"] == ["重阳"]
+    assert any("鹳雀楼" in found["occasions"] for found in first["matches"])
+    assert again(client, seen=first["seen"]) == first | {"photo": None}
+    anew = again(client, seen=first["seen"] | {"description": None})
+    assert anew["seen"]["description"].startswith("秋天的傍晚，重阳，在鹳雀楼。")
+    without = again(client, seen=first["seen"] | {"context": None})
+    assert without["context"] is None and not any(found["occasions"] for found in without["matches"])
+    assert match(context=False)["context"] is None
+    again(client, seen=first["seen"] | {"context": {"places": ["火星"], "festivals": ["圣诞"], "lunar": "?"}})
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
-from serve_fakes import EXAMPLES, RIVER, Slow
+from serve_fakes import EXAMPLES, RIVER, Slow, tower
 
 from image2poem import ImageToPoem, Settings
 from image2poem.serve import create_app
@@ -180,6 +180,20 @@ def test_a_rewritten_description_and_ones_own_words_search_again(page: Page) -> 
     second = page.changed(first)
     page.get("#words").send_keys("两只黄鹂在柳树上叫，一队白鹭飞上蓝天", Keys.ENTER)
     assert page.changed(second)[0] == "两个黄鹂鸣翠柳，一行白鹭上青天。"
+
+
+def test_when_and_where_are_shown_and_can_be_left_aside(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "tower.jpg").write_bytes(tower())
+    page.take(tmp_path / "tower.jpg")
+    first = page.verses()
+    assert "重阳" in page.get("#taken-row").text and "鹳雀楼" in page.get("#taken-row").text
+    assert any("鹳雀楼" in node.text for node in page.all(".why"))
+    page.click("#taken")
+    page.changed(first)
+    assert not any("鹳雀楼" in node.text for node in page.all(".why"))
+    page.click("#taken")
+    page.until(lambda: page.verses() == first)
+    assert len(page.all("#past-list li")) == 1
 
 
 def test_words_alone_are_enough(page: Page) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from image2poem.card import quoted
+from image2poem.context import sentence
 from image2poem.corpus.traditional import to_traditional, traditional_title, traditional_verses
 from image2poem.matcher import ImageToPoem
 from image2poem.model import Imagery, Match, Matches, Poem, Sight
@@ -43,6 +45,7 @@ def _sendable(matcher: ImageToPoem, sight: Sight) -> dict[str, Any]:
         "description": sight.description,
         "vector": None if vector is None else base64.b64encode(vector.astype("<f4").tobytes()).decode(),
         "space": matcher.image_encoder.space,
+        "context": asdict(sight.context) if sight.context else None,
     }
 
 
@@ -108,8 +111,11 @@ def sight_of(matcher: ImageToPoem, seen: Seen) -> Sight:
     for item in seen.imagery:
         best[item.term] = max(item.score, best.get(item.term, 0.0))
     imagery = tuple(Imagery(term, score) for term, score in sorted(best.items(), key=lambda pair: -pair[1]))
-    description = describe(matcher.lexicon, imagery) if seen.description is None else seen.description.strip()
-    return Sight(_vector(matcher, seen), imagery, description)
+    context = seen.context.context() if seen.context else None
+    description = seen.description
+    if description is None:
+        description = (sentence(context) if context else "") + describe(matcher.lexicon, imagery)
+    return Sight(_vector(matcher, seen), imagery, description.strip(), context)
 
 
 def _vector(matcher: ImageToPoem, seen: Seen) -> Vector | None:
@@ -126,4 +132,4 @@ def _vector(matcher: ImageToPoem, seen: Seen) -> Vector | None:
     length = float(np.linalg.norm(vector)) if len(vector) == len(matcher.imagery.usual_vector) else 0.0
     if not (np.isfinite(length) and length > 1e-6):
         raise Problem(422, "bad-vector", "The vector can't be used", "send the vector as an answer gave it")
-    return vector / np.float32(length)
+    return vector if abs(length - 1) < 1e-3 else vector / np.float32(length)

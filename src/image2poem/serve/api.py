@@ -108,7 +108,8 @@ async def match(
     matcher = service.matcher
 
     def work() -> dict[str, Any]:
-        found = matcher.match(read(), text=form.text, top=form.top, filters=form.filters())
+        context = None if form.context else False  # None: as the settings say
+        found = matcher.match(read(), text=form.text, top=form.top, filters=form.filters(), context=context)
         return answer.full_record(matcher, found, name)
 
     return await service.match.run(work)

@@ -9,9 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSc
 
 from image2poem.card import LAYOUTS
 from image2poem.corpus import Filters
+from image2poem.model import Context
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Names = Annotated[list[Name], Field(max_length=20)]
+Short = Annotated[str, StringConstraints(max_length=20)]
 Words = Annotated[str, StringConstraints(max_length=500)]
 Top = Annotated[int, Field(ge=1, le=100)]
 _FILE = WithJsonSchema({"type": "string", "contentMediaType": "application/octet-stream"})  # absent, but never null
@@ -41,6 +43,7 @@ class MatchForm(Asked):
     photo: Annotated[UploadFile | None, _FILE] = Field(
         default=None, description="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
     )
+    context: bool = Field(default=True, description="use when and where its EXIF says that it was taken")
     url: Annotated[str, StringConstraints(max_length=2000)] = Field(
         default="", description="instead of a file, where the server allows it"
     )
@@ -71,6 +74,22 @@ class Term(BaseModel):
     score: float = Field(default=1.0, ge=0, le=1)
 
 
+class Taken(BaseModel):
+    """When and where a photo was taken, empty where that isn't known; see docs/context.md."""
+
+    date: Short = ""
+    lunar: Short = ""
+    season: Short = ""
+    solar_term: Short = ""
+    hour: Short = ""
+    festivals: Names = []
+    places: Names = []
+
+    def context(self) -> Context:
+        """As the matcher takes it."""
+        return Context(**{**self.model_dump(), "festivals": tuple(self.festivals), "places": tuple(self.places)})
+
+
 class Seen(BaseModel):
     """What was seen: as an answer told it, or changed by a person."""
 
@@ -86,6 +105,7 @@ class Seen(BaseModel):
     space: Annotated[str, StringConstraints(max_length=100)] | None = Field(
         default=None, description="the space that the vector belongs to, as the answer gave it"
     )
+    context: Taken | None = Field(default=None, description="null: leave aside when and where it was taken")
 
 
 class Search(Asked):
@@ -108,6 +128,7 @@ class SeenAnswer(BaseModel):
     description: str
     vector: str | None = Field(description="null without a photo")
     space: str
+    context: Taken | None = Field(description="null where the photo doesn't tell")
 
 
 class Mark(BaseModel):
@@ -139,6 +160,7 @@ class MatchAnswer(BaseModel):
     score: float
     provenance: Literal["retrieved", "composed"]
     reasons: list[str]
+    occasions: list[str] = Field(description="the place and the day of the photo that it or its poem speaks of")
     ranks: dict[str, int]
     poem_id: int | None
     verse_id: int | None
@@ -153,6 +175,7 @@ class Answer(BaseModel):
     photo: str | None
     sight: SightAnswer
     seen: SeenAnswer
+    context: Taken | None
     matches: list[MatchAnswer]
 
 

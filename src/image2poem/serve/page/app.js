@@ -126,14 +126,15 @@ $("photo").addEventListener("error", () => {
   $("blank").hidden = false;
 });
 
-function take(file) {
+function take(file, again = null) {
   if (!file) return;
   photo = file;
-  entry = { id: Date.now() };
+  if (!again) $("taken").checked = true;
+  entry = again || { id: Date.now() };
   showPhoto(file);
   $("verses").replaceChildren();
   say("");
-  under((signal) => look(file, signal), () => take(file));
+  under((signal) => look(file, signal), () => take(file, entry));
 }
 
 async function look(file, signal) {
@@ -141,7 +142,10 @@ async function look(file, signal) {
   begin(t("uploading", 0));
   const slow = setTimeout(() => { $("work-text").textContent = t("slow"); }, 8000);
   try {
-    const answer = await api.match({ photo: file, text: words(), vlm: $("vlm").checked ? "true" : null, ...filters.asked() }, {
+    const answer = await api.match({
+      photo: file, text: words(), vlm: $("vlm").checked ? "true" : null,
+      context: $("taken").checked ? null : "false", ...filters.asked(),
+    }, {
       signal,
       sending: (part) => {
         $("progress").value = part;
@@ -181,8 +185,18 @@ function again() {
   under(searchAgain, again);
 }
 
+function showTaken(context) {
+  const { lunar, season, solar_term: term, festivals, hour, places } = context || { festivals: [], places: [] };
+  const known = [...new Set([lunar, season, term, ...festivals, hour, ...places].filter(Boolean))];
+  $("taken-row").hidden = !known.length && $("taken").checked;
+  if (known.length) $("taken-what").textContent = known.join(" · ");
+}
+
 async function found(answer) {
   verses.show(answer.matches);
+  $("notes").textContent = (answer.notes || []).join(" ");
+  $("notes").hidden = !answer.notes?.length;
+  showTaken(answer.context);
   say(answer.matches.length ? t("found", answer.matches.length) : t("none"));
   entry = {
     ...entry, answer, corpus: about.corpus, text: words(), filters: filters.asked(),
@@ -206,6 +220,8 @@ function reopen(old) {
   showPhoto(photo);
   $("words").value = old.text || "";
   filters.restore(old.filters);
+  $("taken").checked = true;
+  showTaken(old.answer.context);
   sight.restore(old.seen, old.kept);
   $("trouble").hidden = true;
   finish();
@@ -258,7 +274,7 @@ $("words").addEventListener("keydown", (event) => {
     $("status").scrollIntoView({ block: "nearest" }); // on a phone the verses are above
   }
 });
-$("vlm").addEventListener("change", () => photo && take(photo));
+for (const id of ["vlm", "taken"]) $(id).addEventListener("change", () => photo && take(photo, entry));
 
 // --- the beginning ------------------------------------------------------------------------------------------------------
 

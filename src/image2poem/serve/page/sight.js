@@ -37,7 +37,7 @@ export function asked() {
   if (!seen) return null;
   const imagery = chips.filter((chip) => chip.on).map(({ term, score }) => ({ term, score }));
   const description = described ?? (touched() ? null : seen.description);
-  return { imagery, description, vector: seen.vector, space: seen.space };
+  return { imagery, description, vector: seen.vector, space: seen.space, context: seen.context };
 }
 
 const asAnswered = () => seen;

@@ -54,7 +54,7 @@ function card(match, number) {
   const verse = spelt(match);
   const line = make("p", { class: "line", lang: tongue(), id: `verse-${number}` }, ...characters(verse.verse, match.marks));
   const article = make("article", { class: "verse", "aria-labelledby": `verse-${number}` },
-    make("span", { class: "numeral", "aria-hidden": "true" }, NUMERALS[number] || ""), line, source(match, verse), why(match));
+    make("span", { class: "numeral", "aria-hidden": "true" }, NUMERALS[number] || ""), line, source(match, verse), why(match), belongs(match), quotes(match));
   if (match.translation) article.append(make("p", { class: "why", lang: "zh-Hans" }, make("span", { class: "key" }, t("translation")), ` ${match.translation}`));
   const poem = make("div", { class: "poem", id: `poem-${number}`, hidden: true });
   const acts = make("div", { class: "acts" });
@@ -109,6 +109,18 @@ function why(match) {
   if (!match.reasons.length) return null;
   return make("p", { class: "why" }, make("span", { class: "key" }, t("why")), " ",
     ...match.reasons.flatMap((term, i) => [i ? " · " : "", make("b", { lang: "zh-Hans" }, gloss(term))]));
+}
+
+function belongs(match) {
+  if (!match.occasions.length) return null;
+  return make("p", { class: "why" }, make("span", { class: "key" }, t("belongs")), " ", make("b", { lang: "zh-Hans" }, match.occasions.join(" · ")));
+}
+
+// Clauses of a new line that are a real one's.
+function quotes(match) {
+  if (!match.quotes?.length) return null;
+  const said = match.quotes.map((quote) => `${quote.clause}（${quote.author}《${quote.title}》）`).join("、");
+  return make("p", { class: "why" }, make("span", { class: "key" }, t("quotes")), " ", make("b", { lang: "zh-Hans" }, said));
 }
 
 async function openPoem(box, match, read) {
