@@ -240,6 +240,8 @@ class ImageToPoem:
             Image2PoemError: corpus, index or models aren't there.
         """
         _ = self.seer, self.library, self.photo_space, self.belonging, self.weights
+        if self.settings.has_vlm:
+            _ = self.asker
         return self
 
     @property

@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     serve_fetch: bool = Field(default=False, description="whether clients may name a photo by its URL")
 
     @property
+    def has_vlm(self) -> bool:
+        """Whether a VLM is set up."""
+        return bool(self.vlm or self.vlm_preset or self.vlm_base_url)
+
+    @property
     def corpus_file(self) -> Path:
         """The SQLite file of poems and verses."""
         return self.home.expanduser() / "corpus.sqlite"

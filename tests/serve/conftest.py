@@ -24,7 +24,7 @@ def serve(home: Path, matcher: ImageToPoem) -> Iterator[Serve]:
 
         def start(kind: Any = None, **settings: Any) -> TestClient:
             mine = copy.copy(matcher)  # with the same open models
-            mine.settings = Settings(home=home, **{"serve_rate": 0} | settings)
+            mine.settings = Settings(**{"home": home, "serve_rate": 0} | settings)
             app = create_app(kind(mine) if kind else mine)
             client = stack.enter_context(TestClient(app, raise_server_exceptions=False))
             while not app.state.service.opened.is_set() and kind is not Unopened:

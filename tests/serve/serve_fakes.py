@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from starlette.testclient import TestClient
+from vlm_server import Server, says, serving
 
 from image2poem import ImageToPoem
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 RIVER = EXAMPLES / "moonlit_river.png"
 
+TOLD = "夜里，宽阔的江面上停着一只小船，天上挂着一轮明月。"
+NEW = "一叶横江月色冷，水天无语夜如年。"
 Serve = Callable[..., TestClient]
 
 
@@ -28,6 +33,17 @@ def tower() -> bytes:
     with Image.open(RIVER) as picture:
         picture.convert("RGB").save(file, "JPEG", exif=exif)
     return file.getvalue()
+
+
+def poet() -> AbstractContextManager[Server]:
+    """A server with a VLM that describes every photo as a moonlit river and writes one new line for it."""
+
+    def answer(handler: Any, request: dict[str, Any]) -> None:
+        asked = "".join(part.get("text", "") for part in request["messages"][0]["content"])
+        said = {"description": TOLD} if "description" in asked else {"lines": [NEW]}
+        says(json.dumps(said, ensure_ascii=False))(handler, request)
+
+    return serving(answer)
 
 
 class Slow:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from serve_fakes import EXAMPLES, RIVER, Serve, tower
+from serve_fakes import EXAMPLES, NEW, RIVER, TOLD, Serve, poet, tower
 from starlette.testclient import TestClient
 
 from image2poem import ImageToPoem
@@ -183,6 +184,28 @@ def test_a_card_that_cant_be_made_is_a_problem(client: TestClient, serve: Serve)
     problem(draw(client, verse="月", layout="mural"), 422, "invalid")
     problem(draw(client, verse="月", font="/etc/passwd"), 422, "invalid")
     problem(draw(serve(max_pixels=2_000_000), verse="月落乌啼霜满天。", width=4000), 413, "card-too-large")
+
+
+def test_a_vlm_looks_too_where_one_is_set_up(client: TestClient, serve: Serve, tmp_path: Path) -> None:
+    photo = {"photo": ("river.png", RIVER.read_bytes())}
+    assert client.get("/v1/about").json()["vlm"] is False
+    problem(client.post("/v1/match", files=photo, data={"vlm": True}), 422, "no-vlm")
+    with poet() as vlm:
+        server = serve(vlm_base_url=vlm.url, vlm_model="m", home=tmp_path)
+        assert server.get("/v1/about").json()["vlm"] is True
+        ask(server)
+        assert not vlm.requests  # not unless it is asked for
+        first = server.post("/v1/match", files=photo, data={"vlm": True}).json()
+    assert first["notes"] == [] and first["seen"]["described"] and first["seen"]["description"] == TOLD
+    (new,) = [match for match in first["matches"] if match["provenance"] == "composed"]
+    assert new["verse"] == NEW and new["author"] is None and new["poem_id"] is None
+    assert new["traditional"]["verse"] == "一葉橫江月色冷，水天無語夜如年。"
+    second = again(server, seen=first["seen"], lines=[NEW])  # by now the VLM is gone
+    assert NEW in lines(second) and second["seen"] == first["seen"]
+    real = again(server, seen=first["seen"], lines=["孤舟蓑笠翁，独钓寒江雪。"])
+    assert all(match["provenance"] == "retrieved" for match in real["matches"])  # whoever says he wrote it
+    down = server.post("/v1/match", files={"photo": ("b.jpg", tower())}, data={"vlm": True}).json()
+    assert len(down["notes"]) == 1 and len(down["matches"]) == 5
 
 
 # --- problems -----------------------------------------------------------------------------------------------------------

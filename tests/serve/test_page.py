@@ -19,7 +19,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
-from serve_fakes import EXAMPLES, RIVER, Slow, tower
+from serve_fakes import EXAMPLES, NEW, RIVER, TOLD, Slow, poet, tower
 
 from image2poem import ImageToPoem, Settings
 from image2poem.serve import create_app
@@ -113,7 +113,7 @@ def start(home: Path, matcher: ImageToPoem, browser: webdriver.Chrome, tmp_path:
 
     def begin(kind: Any = None, **settings: Any) -> Page:
         mine = copy.copy(matcher.open())
-        mine.settings = Settings(home=home, **{"serve_rate": 0} | settings)
+        mine.settings = Settings(**{"home": home, "serve_rate": 0} | settings)
         served = kind(mine) if kind else mine
         server = uvicorn.Server(uvicorn.Config(create_app(served), port=0, log_level="error"))
         thread = threading.Thread(target=server.run, daemon=True)
@@ -170,10 +170,7 @@ def test_a_chip_that_is_put_out_and_one_that_is_added_search_again_at_once(page:
 
 def test_a_rewritten_description_and_ones_own_words_search_again(page: Page) -> None:
     page.take(RIVER)
-    for number in range(len(page.all("#chips .chip"))):
-        page.click("#chips .chip", number)
     box = page.get("#description")
-    page.until(lambda: not page.one("#verses[aria-busy]"))
     first = page.verses()
     box.send_keys(Keys.CONTROL, "a")
     box.send_keys("瀑布从高处直冲下来，好像银河从天而降")
@@ -194,6 +191,25 @@ def test_when_and_where_are_shown_and_can_be_left_aside(page: Page, tmp_path: Pa
     page.click("#taken")
     page.until(lambda: page.verses() == first)
     assert len(page.all("#past-list li")) == 1
+
+
+def test_a_vlm_is_asked_by_a_switch_and_its_line_called_new(start: Start, tmp_path: Path) -> None:
+    assert not start().open().one("#vlm-row").is_displayed()  # type: ignore[union-attr]
+    with poet() as vlm:
+        page = start(vlm_base_url=vlm.url, vlm_model="m", home=tmp_path).open()
+        page.take(RIVER)
+        first = page.verses()
+        assert NEW not in first
+        page.click("#vlm")
+        page.changed(first)
+    number = page.verses().index(NEW)
+    assert page.all(".label")[number].text == "新作" and not page.all(".verse")[number].find_elements(
+        By.CSS_SELECTOR, "cite"
+    )
+    assert page.get("#description").get_attribute("value") == TOLD
+    page.click("#chips .chip")
+    page.until(lambda: page.one("#reset").is_displayed() and not page.one("#verses[aria-busy]"))  # type: ignore[union-attr]
+    assert NEW in page.verses()  # it competes again, though nobody asks the VLM again
 
 
 def test_words_alone_are_enough(page: Page) -> None:

@@ -16,9 +16,9 @@ from PIL import Image, ImageDraw
 from vlm_server import Answer, Server, error, hangs, raw, says, serving, truncated
 
 from image2poem import Filters, ImageToPoem, Settings
-from image2poem.cli import as_record
 from image2poem.errors import SettingsError, VlmError
 from image2poem.model import Match, Matches, Provenance
+from image2poem.record import as_record
 from image2poem.vlm.cache import Cache, key_of
 
 RIVER = Path(__file__).parent.parent.parent / "examples" / "moonlit_river.png"

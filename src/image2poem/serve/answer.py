@@ -11,6 +11,7 @@ import numpy as np
 
 from image2poem.card import quoted
 from image2poem.context import sentence
+from image2poem.corpus.convert import simplify_verse
 from image2poem.corpus.traditional import to_traditional, traditional_title, traditional_verses
 from image2poem.matcher import ImageToPoem
 from image2poem.model import Imagery, Match, Matches, Poem, Sight
@@ -43,6 +44,7 @@ def _sendable(matcher: ImageToPoem, sight: Sight) -> dict[str, Any]:
     return {
         "imagery": [{"term": item.term, "score": item.score} for item in sight.imagery],
         "description": sight.description,
+        "described": sight.described,
         "vector": None if vector is None else base64.b64encode(vector.astype("<f4").tobytes()).decode(),
         "space": matcher.image_encoder.space,
         "context": asdict(sight.context) if sight.context else None,
@@ -112,10 +114,13 @@ def sight_of(matcher: ImageToPoem, seen: Seen) -> Sight:
         best[item.term] = max(item.score, best.get(item.term, 0.0))
     imagery = tuple(Imagery(term, score) for term, score in sorted(best.items(), key=lambda pair: -pair[1]))
     context = seen.context.context() if seen.context else None
-    description = seen.description
-    if description is None:
+    # what comes without a photo and isn't made of the imagery here was written by somebody
+    described = (seen.described or seen.vector is None) and bool((seen.description or "").strip())
+    if seen.description is None:
         description = (sentence(context) if context else "") + describe(matcher.lexicon, imagery)
-    return Sight(_vector(matcher, seen), imagery, description.strip(), context)
+    else:
+        description = simplify_verse([seen.description.strip()])[0]
+    return Sight(_vector(matcher, seen), imagery, description, described=described, context=context)
 
 
 def _vector(matcher: ImageToPoem, seen: Seen) -> Vector | None:

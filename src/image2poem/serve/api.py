@@ -23,6 +23,7 @@ from image2poem.serve.lane import Lane
 from image2poem.serve.metrics import Metrics
 from image2poem.serve.problem import Problem
 from image2poem.settings import Settings
+from image2poem.vlm import Opinion
 
 _TOLD = {
     401: "the key is missing or wrong",
@@ -53,7 +54,8 @@ class Service:
     matcher: ImageToPoem
     metrics: Metrics
     match: Lane  # work for the cores
-    wait: Lane  # work that waits for somebody else
+    wait: Lane  # downloads, which wait for other servers
+    vlm: Lane  # matches that wait for a VLM
     opened: asyncio.Event = field(default_factory=asyncio.Event)
 
     @cached_property
@@ -73,7 +75,7 @@ class Service:
             **names,
             "imagery": [{"term": term.term, "group": term.group, "english": term.english} for term in terms],
             "layouts": list(LAYOUTS),
-            "vlm": False,
+            "vlm": self.settings.has_vlm,
             "fetch": self.settings.serve_fetch,
             "max_bytes": self.settings.max_bytes,
         }
@@ -109,10 +111,12 @@ async def match(
 
     def work() -> dict[str, Any]:
         context = None if form.context else False  # None: as the settings say
-        found = matcher.match(read(), text=form.text, top=form.top, filters=form.filters(), context=context)
+        found = matcher.match(read(), form.text, form.top, form.filters(), context=context, vlm=form.vlm)
         return answer.full_record(matcher, found, name)
 
-    return await service.match.run(work)
+    if form.vlm and not service.settings.has_vlm:
+        raise Problem(422, "no-vlm", "There is no VLM", "this server has no vision-language model; leave vlm out")
+    return await (service.vlm if form.vlm else service.match).run(work)
 
 
 async def _photo(service: Service, photo: UploadFile | None, url: str) -> tuple[Callable[[], bytes], str]:
@@ -138,7 +142,8 @@ async def search(service: Opened, asked: schema.Search) -> dict[str, Any]:
 
     def work() -> dict[str, Any]:
         sight = answer.sight_of(matcher, seen or schema.Seen())
-        found = matcher.answer(sight, asked.text, asked.top, asked.filters())
+        opinion = Opinion(lines=tuple(asked.lines))
+        found = matcher.answer(sight, asked.text, asked.top, asked.filters(), opinion=opinion)
         return answer.full_record(matcher, found, None)
 
     return await service.match.run(work)

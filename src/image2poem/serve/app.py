@@ -56,6 +56,13 @@ def create_app(matcher: ImageToPoem | None = None) -> FastAPI:
             metrics,
             Lane("match", workers, settings.serve_queue, settings.serve_timeout, metrics),
             Lane("wait", _WAITING, settings.serve_queue, settings.serve_timeout, metrics),
+            Lane(
+                "vlm",
+                1 if settings.vlm else _WAITING,
+                settings.serve_queue,
+                settings.serve_timeout + settings.vlm_timeout,
+                metrics,
+            ),
         )
         app.state.service = service
         opening = None if matcher.is_open else asyncio.create_task(_open(service))
@@ -64,8 +71,8 @@ def create_app(matcher: ImageToPoem | None = None) -> FastAPI:
         yield
         if opening:
             opening.cancel()
-        service.match.close()
-        service.wait.close()
+        for lane in (service.match, service.wait, service.vlm):
+            lane.close()
 
     app = FastAPI(
         title="Image2Poem",

@@ -25,9 +25,9 @@ class Metrics:
         )
         self.work = Histogram(
             "image2poem_work_seconds",
-            "Work done in a lane (match: on the cores; wait: on somebody else), without the time it waited.",
+            "Work done in a lane (match: photos and words; wait: downloads; vlm: matches with a VLM), without the time it waited.",
             ("lane",),
-            buckets=_BUCKETS,
+            buckets=(*_BUCKETS, 60, 120),
             registry=self.registry,
         )
         self.inside = Gauge(

@@ -15,6 +15,7 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Names = Annotated[list[Name], Field(max_length=20)]
 Short = Annotated[str, StringConstraints(max_length=20)]
 Words = Annotated[str, StringConstraints(max_length=500)]
+Line = Annotated[str, StringConstraints(min_length=4, max_length=64, pattern=r"^[\u3400-\u9fff，。？！；、：]+$")]
 Top = Annotated[int, Field(ge=1, le=100)]
 _FILE = WithJsonSchema({"type": "string", "contentMediaType": "application/octet-stream"})  # absent, but never null
 
@@ -43,6 +44,7 @@ class MatchForm(Asked):
     photo: Annotated[UploadFile | None, _FILE] = Field(
         default=None, description="JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF or HEIC"
     )
+    vlm: bool = Field(default=False, description="ask the VLM of the server too, if it has one (see /v1/about)")
     context: bool = Field(default=True, description="use when and where its EXIF says that it was taken")
     url: Annotated[str, StringConstraints(max_length=2000)] = Field(
         default="", description="instead of a file, where the server allows it"
@@ -99,6 +101,7 @@ class Seen(BaseModel):
     description: Annotated[str, StringConstraints(max_length=1000)] | None = Field(
         default=None, description="in everyday Chinese; null: made from the imagery"
     )
+    described: bool = Field(default=False, description="whether somebody who looked wrote the description")
     vector: Annotated[str, StringConstraints(max_length=20_000)] | None = Field(
         default=None, description="the photo's vector as the answer gave it (base64 of float32, little-endian)"
     )
@@ -112,6 +115,9 @@ class Search(Asked):
     """Words, or what was seen, or both."""
 
     seen: Seen | None = Field(default=None, description="as an answer gave it, changed or not")
+    lines: Annotated[list[Line], Field(max_length=10)] = Field(
+        default=[], description="composed lines of an earlier answer; they are looked up and compete anew"
+    )
 
 
 class SightAnswer(BaseModel):
@@ -126,6 +132,7 @@ class SeenAnswer(BaseModel):
 
     imagery: list[Term]
     description: str
+    described: bool = Field(description="by a VLM or a person; else it is made of the imagery")
     vector: str | None = Field(description="null without a photo")
     space: str
     context: Taken | None = Field(description="null where the photo doesn't tell")
@@ -149,6 +156,15 @@ class Spelling(BaseModel):
     genre: str | None
 
 
+class Quotation(BaseModel):
+    """A clause of a new line that is a real line's, and whose."""
+
+    clause: str
+    verse: str
+    title: str
+    author: str
+
+
 class MatchAnswer(BaseModel):
     """A verse, where it comes from and why it fits."""
 
@@ -162,6 +178,7 @@ class MatchAnswer(BaseModel):
     reasons: list[str]
     occasions: list[str] = Field(description="the place and the day of the photo that it or its poem speaks of")
     ranks: dict[str, int]
+    quotes: list[Quotation]
     poem_id: int | None
     verse_id: int | None
     marks: list[Mark]
@@ -176,6 +193,7 @@ class Answer(BaseModel):
     sight: SightAnswer
     seen: SeenAnswer
     context: Taken | None
+    notes: list[str] = Field(description="what went wrong on the way, a sentence each")
     matches: list[MatchAnswer]
 
 

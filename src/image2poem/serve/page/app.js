@@ -155,6 +155,7 @@ async function look(file, signal) {
       waiting: (seconds) => { $("work-text").textContent = t("queue", seconds); },
     });
     sight.restore(answer.seen);
+    entry.lines = answer.matches.filter((match) => match.provenance === "composed").map((match) => match.verse);
     await found(answer);
   } finally {
     clearTimeout(slow);
@@ -164,7 +165,7 @@ async function look(file, signal) {
 const words = () => $("words").value.trim();
 
 async function searchAgain(signal) {
-  const asked = { text: words(), seen: sight.asked(), ...filters.asked() };
+  const asked = { text: words(), seen: sight.asked(), lines: entry?.lines || [], ...filters.asked() };
   if (!asked.text && !asked.seen) return;
   say(t("searching"));
   $("verses").setAttribute("aria-busy", "true");

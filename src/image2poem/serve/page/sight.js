@@ -36,8 +36,9 @@ export function restore(sight, kept) {
 export function asked() {
   if (!seen) return null;
   const imagery = chips.filter((chip) => chip.on).map(({ term, score }) => ({ term, score }));
-  const description = described ?? (touched() ? null : seen.description);
-  return { imagery, description, vector: seen.vector, space: seen.space, context: seen.context };
+  // what a person or a VLM wrote stays; what was made of the imagery is made anew when that changes
+  const told = described ?? (touched() && !seen.described ? null : seen.description);
+  return { imagery, description: told, described: described !== null || seen.described, vector: seen.vector, space: seen.space, context: seen.context };
 }
 
 const asAnswered = () => seen;
