@@ -1,10 +1,10 @@
 """Learn the weights of fusion, on the bench for what is seen and on held-out translations for what is said.
 
-usage: python -m evaluation.tune [--shared ../shared] [--write]
+usage: python -m evaluation.tune --rows dev.jsonl [--shared ../shared] [--write]
 
 Coordinate ascent on the mean F1 of the top verse over the bench photos, less a penalty where fewer than `DISTINCT` of
 the photos get a verse of their own; five folds say what that is worth on photos that the weights have not seen. The two routes of the person's words share their weight as finds most verses of the
-held-out translations, and together weigh `SAID` times the heaviest route of sight. --write puts the result into the
+held-out translations (`--rows`, as training.split writes them), and together weigh `SAID` times the heaviest route of sight. --write puts the result into the
 package's data/fusion.json.
 """
 
@@ -25,7 +25,7 @@ from image2poem.encoders import DATA
 from image2poem.model import Sight
 from image2poem.photo import load_photo
 from image2poem.retrieval import diversity, fusion, routes
-from training.pairs import read_pairs
+from training.rows import read_rows
 
 SAID = 2.0
 DISTINCT, PENALTY = 0.9, 2.0
@@ -97,12 +97,13 @@ def ascend(objective: Objective, photos: Sequence[int]) -> fusion.Weights:
     return weights
 
 
-def words_share(matcher: ImageToPoem, folder: Path, most: int = 400) -> tuple[float, str]:
+def words_share(matcher: ImageToPoem, held_out: Path, most: int = 400) -> tuple[float, str]:
     """(share of the dense route, what each share finds), on held-out translations of verses that are searched."""
-    _, dev = read_pairs(folder)
     limit = len(matcher.library.naming)
     rows = [
-        (r["query"], verse) for r in dev if (verse := matcher.corpus.find(r["verse"])) is not None and verse < limit
+        (r["query"], verse)
+        for r in read_rows(held_out)
+        if (verse := matcher.corpus.find(r["pos"][0])) is not None and verse < limit
     ]
     rows = random.Random(0).sample(rows, min(most, len(rows)))
     found = [(routes.find(matcher.library, Sight(None, (), ""), query, None), verse) for query, verse in rows]
@@ -125,6 +126,7 @@ def words_share(matcher: ImageToPoem, folder: Path, most: int = 400) -> tuple[fl
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=Path, required=True, help="that the text encoder wasn't trained on")
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
@@ -142,7 +144,7 @@ def main() -> None:
     for name in SIGHT:
         without = replace(weights, routes={**weights.routes, name: 0.0})
         print(f"without {name}: {objective.f1(without, everything):.3f}")
-    share, table = words_share(matcher, args.shared / "data" / "text")
+    share, table = words_share(matcher, args.rows)
     print(table)
     heaviest = SAID * max(weights.routes[name] for name in SIGHT)
     said = {"words": round(heaviest * share / max(share, 1 - share), 3)}
