@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from serve_fakes import EXAMPLES, RIVER, Serve, Slow, Unopened
+from starlette.applications import Starlette
+from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from image2poem import Filters, ImageToPoem
@@ -114,6 +116,9 @@ def test_a_key_is_asked_for_where_one_is_set(serve: Serve) -> None:
     assert server.get("/").status_code == server.get("/readyz").status_code == 200  # the page asks for the key
     assert "401" in server.get("/openapi.json").json()["paths"]["/v1/about"]["get"]["responses"]
     assert "sesame" not in repr(slow(server).settings)
+    outer = Starlette(routes=[Mount("/poems", server.app)])
+    with TestClient(outer) as mounted:
+        assert mounted.get("/poems/v1/about").status_code == 401  # nor does another path lead around it
 
 
 def test_other_sites_may_not_read_answers_unless_named(serve: Serve) -> None:

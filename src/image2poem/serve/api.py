@@ -106,6 +106,8 @@ async def match(
 
     Send `seen` back to /v1/search, changed or not, to search again without the photo.
     """
+    if form.vlm and not service.settings.has_vlm:
+        raise Problem(422, "no-vlm", "There is no VLM", "this server has no vision-language model; leave vlm out")
     read, name = await _photo(service, form.photo, form.url)
     matcher = service.matcher
 
@@ -114,8 +116,6 @@ async def match(
         found = matcher.match(read(), form.text, form.top, form.filters(), context=context, vlm=form.vlm)
         return answer.full_record(matcher, found, name)
 
-    if form.vlm and not service.settings.has_vlm:
-        raise Problem(422, "no-vlm", "There is no VLM", "this server has no vision-language model; leave vlm out")
     return await (service.vlm if form.vlm else service.match).run(work)
 
 

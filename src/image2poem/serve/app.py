@@ -65,12 +65,11 @@ def create_app(matcher: ImageToPoem | None = None) -> FastAPI:
             ),
         )
         app.state.service = service
-        opening = None if matcher.is_open else asyncio.create_task(_open(service))
-        if opening is None:
-            service.opened.set()
+        opening = asyncio.create_task(_open(service))
+        if matcher.is_open:
+            await opening
         yield
-        if opening:
-            opening.cancel()
+        opening.cancel()
         for lane in (service.match, service.wait, service.vlm):
             lane.close()
 

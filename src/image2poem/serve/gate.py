@@ -32,7 +32,8 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
+        # where this application is mounted under another, the path begins with the mount's
+        if scope["type"] != "http" or not scope["path"].removeprefix(scope.get("root_path", "")).startswith("/v1/"):
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])

@@ -139,6 +139,7 @@ function take(file, again = null) {
 
 async function look(file, signal) {
   sight.restore(null);
+  if (file.size > about.max_bytes) throw new api.Problem(413, { type: "photo-too-large" });
   begin(t("uploading", 0));
   const slow = setTimeout(() => { $("work-text").textContent = t("slow"); }, 8000);
   try {
@@ -182,6 +183,7 @@ async function searchAgain(signal) {
 }
 
 function again() {
+  if (photo && !sight.seen()) return take(photo, entry); // it hasn't been looked at yet: cancelled, or a name was wrong
   if (!photo && !entry) entry = { id: Date.now() };
   under(searchAgain, again);
 }
