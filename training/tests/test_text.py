@@ -16,6 +16,7 @@ from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
 from image2poem.encoders.onnx import OnnxTextEncoder
+from training.extra import bitext
 from training.mine import nearly_equal
 from training.pairs import by_place, monotone
 from training.rows import RowsError, overlap, read_rows, write_rows
@@ -226,3 +227,24 @@ def test_rows_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     with pytest.raises(RowsError, match="kept for judging"):
         read_rows(path)
     assert overlap("明亮的月亮", "明月。") == 1.0 and clauses("明月光，疑是地上霜。") == ["疑是地上霜"]
+
+
+def test_prose_is_taken_where_its_translation_uses_other_words(tmp_path: Path) -> None:
+    (tmp_path / "书" / "篇").mkdir(parents=True)
+    (tmp_path / "书" / "篇" / "bitext.txt").write_text(
+        "古文：孤舟夜泊寒江。\n现代文：一条小船晚上停在冰冷的江面上。\n\n"
+        "古文：孤舟夜泊寒江。\n现代文：同一句话再说一遍，不应当再要。\n\n"
+        "古文：明月照松间。\n现代文：明月照在松树间。\n\n"
+        "古文：善。\n现代文：好的，我知道了。\n",
+        "utf-8",
+    )
+    photos = tmp_path / "photos.jsonl"
+    photo = {"captions_zh": ["一只狗", "狗在跑"], "captions_en": ["a dog"], "split": "train"}
+    photos.write_text(json.dumps(photo) + "\n" + json.dumps({**photo, "split": "test"}) + "\n", "utf-8")
+    run("training.extra", "--prose", tmp_path, "--captions", photos, "--out", tmp_path / "extra.jsonl")
+    rows = read_rows(tmp_path / "extra.jsonl")
+    assert [row["pos"] for row in rows if row["source"] == "prose"] == [["孤舟夜泊寒江。"]]
+    told = [(row["query"], *row["pos"]) for row in rows if row["source"] == "caption"]
+    assert len(told) == 2 and all(pos in photo["captions_zh"] for _, pos in told) and {"a dog"} < {q for q, _ in told}
+    with pytest.raises(RowsError, match=r"has no bitext\.txt"):
+        next(bitext(tmp_path / "书" / "篇" / "nothing"))
