@@ -1,11 +1,12 @@
 """Train the built-in image encoder: a head on frozen features, into the space of the text encoder.
 
-usage: python -m training.image_encoder --photos DIR [DIR ...] --features DIR --tags FILE --text FOLDER --out FILE.npz
+usage: python -m training.image_encoder --photos DIR [DIR ...] --features DIR --tags FILE ... --text FOLDER --out FILE.pt
 
 --photos    folders of NAME.jsonl, as for training.image_features
 --features  what training.image_features wrote
 --tags      photos whose imagery was written down completely: {"set", "file", "tags": [terms], "caption"} a line;
             those of the set `drawn` (training.image_drawn) are only trained on
+--verses    verses that say what tagged photos show, as training.image_verses writes them
 --text      model folder of the text encoder
 --out       weights of the head and of the imagery scores, for training.image_export
 
@@ -35,6 +36,7 @@ from image2poem.sight.lexicon import Lexicon, load_lexicon
 
 PHRASINGS = ("{}", "一张{}的照片", "照片里有{}", "{}的风景", "眼前是{}", "远处的{}", "美丽的{}", "{}，风光")
 Encode = Callable[[list[str]], NDArray[np.float32]]
+VERSES = 0.3  # how often a photo is shown a verse instead of a caption, where it has one
 ABSENT = 0.05  # weight of what a caption doesn't mention, against what it does
 
 
@@ -89,7 +91,7 @@ def term_vectors(lexicon: Lexicon, encode: Encode) -> NDArray[np.float32]:
 class Lessons:
     """The photos to learn from, and what is known of each.
 
-    photos: all, of every split: {"set", "file", "split", "class", "captions", "plain", "tags", "own"}
+    photos: all, of every split: {"set", "file", "split", "class", "captions", "plain", "tags", "own", "verses"}
     train, seen_dev: those to train on, and tagged ones held back
     known, weight: float32[train, t], the chance that a term is to be seen, and how much that counts
     usual: numbers of the tagged photos in train, without those drawn upon
@@ -104,7 +106,7 @@ class Lessons:
         train = [p for p in photos if p["split"] == "train"]
         self.seen_dev = [p for p in train if f"{p['set']}/{p['file']}" in held]
         self.train = train = [p for p in train if f"{p['set']}/{p['file']}" not in held]
-        encode([c for p in train for c in [*p["captions"], *([p["own"]] if p["own"] else [])]])
+        encode([c for p in train for c in [*p["captions"], *p["verses"], *([p["own"]] if p["own"] else [])]])
 
         known = np.zeros((len(train), len(lexicon.terms)), np.float32)
         self.sure = sure = np.zeros(len(train), bool)
@@ -154,8 +156,12 @@ class Lessons:
         """(how badly photos and captions find each other, how badly the terms are read off the photos)."""
         captions = []
         for p in (self.train[r] for r in rows):
-            own = p["own"] and draw.random() < 0.5
-            captions.append(p["own"] if own else p["captions"][draw.integers(len(p["captions"]))])
+            told = p["captions"]
+            if p["own"] and draw.random() < 0.5:
+                told = [p["own"]]
+            if p["verses"] and draw.random() < VERSES:
+                told = p["verses"]
+            captions.append(told[draw.integers(len(told))])
         scores = vectors @ torch.from_numpy(self.encode(captions)).T * temperature.exp()
         of = torch.from_numpy(self.class_of[rows])
         same = (of[:, None] == of[None]).float()
@@ -206,8 +212,10 @@ class Lessons:
                   f"recall {hit / truth[:, self.coverage].sum():.3f}")  # fmt: skip
 
 
-def load_photos(folders: list[Path], tag_files: list[Path]) -> list[dict]:
+def load_photos(folders: list[Path], tag_files: list[Path], verse_file: Path | None = None) -> list[dict]:
     """All photos that something is known of, and at which place of their set each stands."""
+    lines = verse_file.read_text("utf-8").splitlines() if verse_file else []
+    verses = {(r["set"], r["file"]): r["verses"] for r in map(json.loads, lines)}
     lines = [line for path in tag_files for line in path.read_text("utf-8").splitlines()]
     tagged = {(r["set"], r["file"]): r for r in map(json.loads, lines)}
     photos = []
@@ -226,7 +234,7 @@ def load_photos(folders: list[Path], tag_files: list[Path]) -> list[dict]:
                 "class": f"{path.stem}/{labels[0]}" if is_class else f"{path.stem}/{row['file']}",
                 "captions": [p.format(c) for c in captions for p in PHRASINGS] if is_class else captions,
                 "plain": captions, "tags": record["tags"] if record else None,
-                "own": record["caption"] if record else None,
+                "own": record["caption"] if record else None, "verses": verses.get((path.stem, row["file"]), []),
             })  # fmt: skip
     return photos
 
@@ -249,6 +257,7 @@ def arguments(about: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, nargs="+", required=True)
     parser.add_argument("--tags", type=Path, nargs="+", required=True)
+    parser.add_argument("--verses", type=Path)
     parser.add_argument("--text", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeing", type=float, default=1.0, help="weight of the imagery loss")
@@ -271,7 +280,7 @@ def main() -> None:
     torch.manual_seed(0)
     draw = np.random.default_rng(0)
     lexicon, text = load_lexicon(), load_text_encoder(args.text)
-    photos = load_photos(args.photos, args.tags)
+    photos = load_photos(args.photos, args.tags, args.verses)
     tables = {name: np.load(args.features / f"{name}.npy", mmap_mode="r") for name in {p["set"] for p in photos}}
     lessons = Lessons(photos, lexicon, remembering(text), args.tagged, args.classes)
     views = torch.from_numpy(np.stack([tables[p["set"]][p["place"]] for p in lessons.train]))

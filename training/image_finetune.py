@@ -66,7 +66,9 @@ def main() -> None:
     torch.manual_seed(0)
     draw, rng = np.random.default_rng(0), random.Random(0)
     lexicon, text = load_lexicon(), load_text_encoder(args.text)
-    lessons = Lessons(load_photos(args.photos, args.tags), lexicon, remembering(text), args.tagged, args.classes)
+    lessons = Lessons(
+        load_photos(args.photos, args.tags, args.verses), lexicon, remembering(text), args.tagged, args.classes
+    )
     saved = torch.load(args.head, weights_only=True)
     weights = saved["head"]
     hidden = weights["deep.1.weight"].shape[0]
