@@ -110,6 +110,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--warmup", type=float, default=0.05, help="share of the steps in which the rate rises")
     parser.add_argument("--temperature", type=float, default=0.05)
+    parser.add_argument("--symmetric", action="store_true", help="a verse must find its query too")
     parser.add_argument("--length", type=int, help="tokens at which texts are cut; else the model's own")
     parser.add_argument("--pooling", choices=("mean", "cls"), help="else the model's own")
     parser.add_argument("--dimensions", default="384,256,192,128", help="Matryoshka: lengths trained; '' for one")
@@ -132,7 +133,9 @@ def main() -> None:
     train = as_dataset(data, args.epochs, args.group - 1, args.low_overlap, draw)
     dev = as_dataset(read_rows(args.dev), 1, args.group - 1, 1, draw) if args.dev else None
 
-    shared = {"scale": 1 / args.temperature, "gather_across_devices": True}
+    shared: dict[str, Any] = {"scale": 1 / args.temperature, "gather_across_devices": True}
+    if args.symmetric:
+        shared |= {"directions": ("query_to_doc", "doc_to_query"), "partition_mode": "per_direction"}
     inner = (
         losses.CachedMultipleNegativesRankingLoss(model, mini_batch_size=args.cached, **shared)
         if args.cached
