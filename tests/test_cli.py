@@ -31,7 +31,9 @@ def test_match_prints_verse_source_score_and_what_was_seen(home: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0] == str(RIVER)
     assert lines[1].lstrip().startswith("sees: ")
-    assert "《" in lines[2] and lines[2].endswith("[retrieved]")
+    assert lines[2].lstrip().startswith("scene: ") and " 水 " in lines[2]
+    assert lines[3].endswith("。")  # what the photo shows, as a sentence
+    assert "《" in lines[4] and lines[4].endswith("[retrieved]")
 
 
 def test_messages_follow_the_locale(home: Path) -> None:
@@ -48,6 +50,10 @@ def test_json_is_one_line_a_photo_with_the_promised_fields(home: Path) -> None:
         assert Path(record["photo"]).exists()
         assert {"term", "score"} == set(record["sight"]["imagery"][0])
         assert isinstance(record["sight"]["description"], str)
+        scene = record["sight"]["scene"]
+        assert set(scene) == {"season", "hour", "weather", "light", "setting", "mood"}
+        for facet in filter(None, [*scene.pop("light"), *scene.values()]):
+            assert facet["name"] and 0 < facet["confidence"] <= 1 and facet["basis"]
         assert len(record["matches"]) == 3
         for match in record["matches"]:
             assert match["provenance"] == "retrieved"

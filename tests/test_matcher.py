@@ -162,3 +162,11 @@ def test_a_lost_naming_is_noticed_and_mended(home: Path, tmp_path: Path) -> None
 def test_every_error_is_of_one_family() -> None:
     assert issubclass(IndexFileError, Image2PoemError)
     assert issubclass(FilterError, Image2PoemError)
+
+
+def test_a_photo_comes_with_its_scene_and_a_sentence(matcher: ImageToPoem) -> None:
+    sight = matcher.match(EXAMPLES / "sunset_sea.jpg").sight
+    assert sight.scene and sight.scene.hour and sight.scene.hour.name == "暮"
+    assert sight.scene.hour.basis and sight.scene.setting and sight.scene.setting.name == "水"
+    assert "海" in sight.description and sight.description.endswith("。")
+    assert matcher.search("海上日落").sight.scene is None

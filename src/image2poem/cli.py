@@ -57,6 +57,7 @@ Source = Annotated[
 
 _CHINESE = {
     "sees": "所见",
+    "scene": "情境",
     "taken": "时地",
     "names": "因其写到",
     "belongs": "应时应地",
@@ -69,6 +70,7 @@ _CHINESE = {
 }
 _ENGLISH = {
     "sees": "sees",
+    "scene": "scene",
     "taken": "taken",
     "names": "because it names",
     "belongs": "of the place and the day",
@@ -394,8 +396,6 @@ def print_matches(answer: Matches, *, explain: bool = False) -> None:
     if answer.photo is not None:
         seen = " · ".join(f"{i.term} {i.score:.2f}" for i in answer.sight.imagery[:8])
         print(f"{answer.photo}\n   {words['sees']}: {seen}")
-        if answer.sight.described:
-            print(f"   {answer.sight.description}")
         if context := answer.sight.context:
             known = (
                 context.lunar,
@@ -406,6 +406,11 @@ def print_matches(answer: Matches, *, explain: bool = False) -> None:
                 *context.places,
             )
             print(f"   {words['taken']}: {' · '.join(dict.fromkeys(filter(None, known)))}")
+        if (scene := answer.sight.scene) and scene.facets:
+            why = f" ({', '.join(scene.mood.basis)})" if scene.mood else ""
+            print(f"   {words['scene']}: {' · '.join(facet.name for facet in scene.facets)}{why}")
+        if answer.sight.description:
+            print(f"   {answer.sight.description}")
     if not answer:
         print(f"   {words['nothing']}")
     for item in answer:

@@ -197,7 +197,9 @@ class ImageToPoem:
         left = UNTOLD if sight.described else 1.0
         seen = tuple(Imagery(i.term, i.score * left) for i in sight.imagery if i.term not in said)
         imagery = tuple(Imagery(term, score) for term, score in said.items()) + seen
-        description = "。".join(part.rstrip("。") for part in (words, sight.description) if part)
+        description = (
+            f"{words.rstrip('。')}。{sight.description}" if words and sight.description else words or sight.description
+        )
         return replace(sight, imagery=imagery, description=description)
 
     def _matches(

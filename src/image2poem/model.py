@@ -94,6 +94,34 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Facet:
+    """A value for one side of a scene, how sure it is, and what speaks for it."""
+
+    name: str  # 暮
+    confidence: float  # 0..1
+    basis: tuple[str, ...]  # terms of the lexicon, observations of the light, other facets; what says most first
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """When and where a photo was taken, its light and its mood; None where nothing says enough."""
+
+    season: Facet | None = None  # 春 夏 秋 冬
+    hour: Facet | None = None  # 晨 昼 暮 夜
+    weather: Facet | None = None  # 晴 阴 雨 雪 雾
+    light: tuple[Facet, ...] = ()  # 暖 or 冷, 明 or 暗
+    setting: Facet | None = None  # 山 水 山水 林 原野 田园 城 居室 宫苑 园庭 寺观 边塞
+    mood: Facet | None = None  # 闲适 孤寂 壮阔 凄清 萧瑟 苍凉 静谧 空濛 明媚 热闹
+
+    @property
+    def facets(self) -> tuple[Facet, ...]:
+        """All that is known, the mood last."""
+        return tuple(
+            facet for facet in (self.season, self.hour, self.weather, *self.light, self.setting, self.mood) if facet
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """What was seen in a photo."""
 
@@ -102,6 +130,7 @@ class Sight:
     description: str  # vernacular (白话); what the text routes search with
     context: Context | None = None  # when and where, if the photo tells
     described: bool = False  # by somebody who looked, a VLM or a person; else it is made of the imagery
+    scene: Scene | None = None  # None where there is no photo
 
 
 @dataclass(frozen=True, slots=True)

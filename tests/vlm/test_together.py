@@ -206,7 +206,7 @@ def test_way_1_says_in_one_sentence_why_there_is_no_line(
 def test_a_description_is_what_the_verses_are_looked_for_with(own_home: Path, matcher: ImageToPoem) -> None:
     with serving(says('{"description": "墙角有几枝白梅花在雪里开放"}'), lines(NEW)) as server:
         answer = asking(server, own_home, matcher).match(RIVER, vlm=True)
-    assert answer.sight.described and answer.sight.description == "墙角有几枝白梅花在雪里开放"
+    assert answer.sight.described and answer.sight.description == "墙角有几枝白梅花在雪里开放。"
     assert answer[0].title == "梅花" and {"description", "description_lexical", "hyde"} <= set(answer[0].ranks)
     assert answer.notes == ()
     assert {item.term: item.score for item in answer.sight.imagery}["梅"] == 0.9
@@ -400,7 +400,7 @@ def test_the_commands(own_home: Path) -> None:
         assert line.endswith("[composed]") and "《" not in line
         both = run("match", RIVER, "--vlm", "--json", "--top", "10", home=own_home, **there)
         record = json.loads(both.stdout)
-        assert record["sight"]["description"] == SEEN.rstrip("。") and record["notes"] == []
+        assert record["sight"]["description"] == SEEN and record["notes"] == []
         assert {match["provenance"] for match in record["matches"]} == {"retrieved", "composed"}
         down = run("match", RIVER, "--vlm", "--description", "江上有月", "--text", "雪", home=own_home, **there)
         assert down.returncode == 0 and "[retrieved]" in down.stdout and "[composed]" not in down.stdout

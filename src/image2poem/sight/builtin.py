@@ -14,7 +14,10 @@ from image2poem.encoders import DATA, ImageEncoder
 from image2poem.encoders.onnx import read_card
 from image2poem.errors import ModelError
 from image2poem.model import Context, Imagery, Photo, Sight
+from image2poem.sight.description import describe
 from image2poem.sight.lexicon import Lexicon
+from image2poem.sight.light import measure
+from image2poem.sight.scene import HINT, less_impossible, read_scene
 from image2poem.sight.timely import hinted, timely
 
 if TYPE_CHECKING:
@@ -98,14 +101,19 @@ class BuiltinSeer:
         """What the photo shows, leaning on when and where it was taken if that is known."""
         vector = self._encoder.encode_image(_looks(photo.image)).mean(0)
         vector /= max(float(np.linalg.norm(vector)), 1e-6)
-        chances = self._table.chances(vector)
-        order = [i for i in np.argsort(-chances, kind="stable")[:MOST] if chances[i] >= SEEN]
+        light = measure(photo.image)
+        chances = less_impossible(self._lexicon, self._table.chances(vector), light)
+        order = [i for i in np.argsort(-chances, kind="stable") if chances[i] >= min(SEEN, HINT)]
         imagery = tuple(Imagery(self._lexicon.terms[i].term, float(chances[i])) for i in order)
-        if context is None:
-            return Sight(vector, imagery, describe(self._lexicon, imagery))
-        imagery = timely(imagery, context, self._lexicon)
-        description = sentence(context) + describe(self._lexicon, imagery)
-        return Sight(vector, hinted(imagery, context, self._lexicon), description, context)
+        if context is not None:
+            imagery = timely(imagery, context, self._lexicon)
+        scene = read_scene(self._lexicon, {item.term: item.score for item in imagery}, light, context)
+        imagery = tuple(item for item in imagery[:MOST] if item.score >= SEEN)
+        description = describe(self._lexicon, imagery, scene, context)
+        if context is not None:
+            description = sentence(context) + description
+            imagery = hinted(imagery, context, self._lexicon)
+        return Sight(vector, imagery, description, context, scene=scene)
 
 
 def _looks(image: Image) -> list[Image]:
@@ -119,16 +127,3 @@ def _looks(image: Image) -> list[Image]:
         return [image]
     left, top = (width - side) // 2, (height - side) // 2
     return [image, image.crop((left, top, left + side, top + side))]
-
-
-def describe(lexicon: Lexicon, imagery: tuple[Imagery, ...], most: int = 5) -> str:
-    """A vernacular sentence that names the surest terms by how people say them."""
-    said: list[str] = []
-    implied: set[str] = set()
-    for item in imagery:
-        term = lexicon.terms[lexicon.number[item.term]]
-        if item.term in implied:
-            continue
-        implied.update(term.implies)
-        said.append(term.phrases[0])
-    return "，".join(said[:most]) + "。" if said else ""
