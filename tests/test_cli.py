@@ -66,6 +66,7 @@ def test_explain_shows_each_routes_rank(home: Path) -> None:
     explained = [line for line in done.stdout.splitlines() if "ranks: " in line]
     assert len(explained) == 5
     assert re.search(r"cross_modal \d+, imagery \d+", explained[0])
+    assert re.search(r"^ +水 0\.\d\d: .*(水|江河|湖|海)", done.stdout, re.MULTILINE)  # what the scene rests on
 
 
 def test_filters_and_words_reach_the_matcher(home: Path) -> None:

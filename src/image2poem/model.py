@@ -99,7 +99,7 @@ class Facet:
 
     name: str  # 暮
     confidence: float  # 0..1
-    basis: tuple[str, ...]  # terms of the lexicon, observations of the light, other facets; what says most first
+    basis: tuple[str, ...]  # 摄于暮 (by its date), terms of the lexicon, the light, other facets; what says most first
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from image2poem.model import Matches, Poem
+    from image2poem.model import Facet, Matches, Poem, Scene
 
 
 def as_record(answer: Matches) -> dict[str, Any]:
@@ -16,6 +16,7 @@ def as_record(answer: Matches) -> dict[str, Any]:
         "sight": {
             "imagery": [{"term": i.term, "score": round(i.score, 3)} for i in answer.sight.imagery],
             "description": answer.sight.description,
+            "scene": scene_record(answer.sight.scene),
         },
         "context": asdict(answer.sight.context) if answer.sight.context else None,
         "notes": list(answer.notes),
@@ -38,6 +39,26 @@ def as_record(answer: Matches) -> dict[str, Any]:
             for m in answer
         ],
     }
+
+
+def scene_record(scene: Scene | None) -> dict[str, Any] | None:
+    """A scene as a JSON object: each facet with its confidence and basis, or null."""
+    if scene is None:
+        return None
+    return {
+        "season": _facet_record(scene.season),
+        "hour": _facet_record(scene.hour),
+        "weather": _facet_record(scene.weather),
+        "light": [_facet_record(facet) for facet in scene.light],
+        "setting": _facet_record(scene.setting),
+        "mood": _facet_record(scene.mood),
+    }
+
+
+def _facet_record(facet: Facet | None) -> dict[str, Any] | None:
+    if facet is None:
+        return None
+    return {"name": facet.name, "confidence": round(facet.confidence, 2), "basis": list(facet.basis)}
 
 
 def poem_record(poem: Poem) -> dict[str, Any]:

@@ -80,6 +80,9 @@ def test_a_changed_sight_is_searched_for_and_described_anew(client: TestClient) 
     assert answer["matches"][0]["title"] == "望庐山瀑布" and answer["matches"][0]["reasons"] == ["瀑布"]
     assert answer["sight"]["imagery"] == [{"term": "瀑布", "score": 1.0}]
     assert "瀑布" in answer["sight"]["description"]
+    snow = again(client, seen=sight | {"imagery": [{"term": "雪"}, {"term": "枯枝"}], "scene": None})
+    assert snow["sight"]["scene"] == snow["seen"]["scene"]
+    assert snow["sight"]["scene"]["season"]["name"] == "冬" and "雪" in snow["sight"]["scene"]["season"]["basis"]
     sight["imagery"], sight["description"] = [], "荷花映着太阳特别红"
     assert lines(again(client, seen=sight | {"vector": None}, top=1)) == ["接天莲叶无穷碧，映日荷花别样红。"]
 
@@ -90,6 +93,7 @@ def test_when_and_where_come_along_and_can_be_left_aside(client: TestClient) -> 
 
     first = match()
     assert first["context"]["places"][0] == "鹳雀楼" and first["context"]["festivals"] == ["重阳"]
+    assert [first["sight"]["scene"][side]["basis"][0] for side in ("season", "hour")] == ["摄于秋", "摄于暮"]
     assert any("鹳雀楼" in found["occasions"] for found in first["matches"])
     assert again(client, seen=first["seen"]) == first | {"photo": None}
     anew = again(client, seen=first["seen"] | {"description": None})

@@ -325,6 +325,18 @@ def test_a_busy_server_is_asked_again(start: Start) -> None:
     page.until(lambda: len(page.verses()) == 5)
 
 
+def test_the_scene_is_shown_with_its_basis_and_follows_what_is_changed(page: Page) -> None:
+    page.take(EXAMPLES / "sunset_sea.jpg")
+    dusk = next(node for node in page.all("#scene dd") if node.text == "暮")
+    assert "黄昏" in (dusk.get_attribute("title") or "")
+    before = page.verses()
+    add = page.one("#add")
+    assert add
+    add.send_keys("雪", Keys.ENTER)
+    page.changed(before)
+    page.until(lambda: "雪" in page.get("#scene").text)
+
+
 def test_what_was_found_stays_in_the_browser_and_comes_back(page: Page) -> None:
     page.take(RIVER)
     river = page.verses()
@@ -349,6 +361,7 @@ def test_the_page_speaks_english_too(page: Page) -> None:
     assert page.one("html").get_attribute("lang") == "en"  # type: ignore[union-attr]
     page.take(RIVER)
     assert page.get(".label").text == "real"
+    assert "water" in page.get("#scene").text
     page.open()
     assert page.get(".lead").text.startswith("A photo")  # remembered
 

@@ -12,9 +12,10 @@ from PIL import Image
 
 from image2poem.errors import ModelError
 from image2poem.model import Context, Facet, Scene
+from image2poem.record import scene_record
 from image2poem.sight.lexicon import load_lexicon
 from image2poem.sight.light import clues, measure
-from image2poem.sight.scene import Rule, less_impossible, load_rules, read_scene, scene_record
+from image2poem.sight.scene import Rule, less_impossible, load_rules, read_scene
 
 LEXICON = load_lexicon()
 NAMES = [term.term for term in LEXICON.terms]
@@ -84,12 +85,17 @@ def test_a_rival_makes_it_less_sure() -> None:
     assert alone and disputed and disputed.confidence < alone.confidence
 
 
-def test_the_clock_is_heard_and_the_eyes_outrank_it() -> None:
+def test_a_photos_own_date_decides_and_says_so() -> None:
     autumn = read_scene(LEXICON, {"海": 0.8}, context=Context(season="秋", hour="暮"))
     assert (name(autumn.season), name(autumn.hour)) == ("秋", "暮")
     assert autumn.season and autumn.season.basis == ("摄于秋",)
-    plain = read_scene(LEXICON, {"海": 0.9, "晴空": 0.95, "昼": 0.9}, BLUE, Context(hour="夜"))
-    assert name(plain.hour) != "夜"
+    against = read_scene(LEXICON, {"海": 0.9, "晴空": 0.95, "昼": 0.9}, BLUE, Context(hour="夜")).hour
+    agreed = read_scene(LEXICON, {"海": 0.9, "星": 0.95, "夜": 0.9}, context=Context(hour="夜")).hour
+    assert against and against.name == "夜" and against.basis == ("摄于夜",)
+    assert agreed and agreed.confidence > against.confidence and agreed.basis == ("摄于夜", "夜", "星")
+    unknown = read_scene(LEXICON, {"雪": 0.9, "枯枝": 0.8}, context=Context(places=("西湖",)))
+    assert name(unknown.season) == "冬"  # a place alone says nothing of when
+    assert read_scene(LEXICON, {"海": 0.9}, context=Context(hour="?")).hour is None
 
 
 def test_light_takes_off_what_cannot_be_and_leaves_the_rest() -> None:

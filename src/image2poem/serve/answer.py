@@ -16,10 +16,11 @@ from image2poem.corpus.traditional import to_traditional, traditional_title, tra
 from image2poem.matcher import ImageToPoem
 from image2poem.model import Imagery, Match, Matches, Poem, Sight
 from image2poem.pinyin import pinyin
-from image2poem.record import as_record, poem_record
+from image2poem.record import as_record, poem_record, scene_record
 from image2poem.serve.problem import Problem
 from image2poem.serve.schema import CardForm, Seen
-from image2poem.sight.builtin import describe
+from image2poem.sight.description import describe
+from image2poem.sight.scene import read_scene
 
 if TYPE_CHECKING:
     from image2poem.model import Vector
@@ -48,6 +49,7 @@ def _sendable(matcher: ImageToPoem, sight: Sight) -> dict[str, Any]:
         "vector": None if vector is None else base64.b64encode(vector.astype("<f4").tobytes()).decode(),
         "space": matcher.image_encoder.space,
         "context": asdict(sight.context) if sight.context else None,
+        "scene": scene_record(sight.scene),
     }
 
 
@@ -116,11 +118,14 @@ def sight_of(matcher: ImageToPoem, seen: Seen) -> Sight:
     context = seen.context.context() if seen.context else None
     # what comes without a photo and isn't made of the imagery here was written by somebody
     described = (seen.described or seen.vector is None) and bool((seen.description or "").strip())
+    scene = seen.scene.scene() if seen.scene else None
+    if scene is None and imagery:
+        scene = read_scene(matcher.lexicon, best, context=context)
     if seen.description is None:
-        description = (sentence(context) if context else "") + describe(matcher.lexicon, imagery)
+        description = (sentence(context) if context else "") + describe(matcher.lexicon, imagery, scene, context)
     else:
         description = simplify_verse([seen.description.strip()])[0]
-    return Sight(_vector(matcher, seen), imagery, description, described=described, context=context)
+    return Sight(_vector(matcher, seen), imagery, description, described=described, context=context, scene=scene)
 
 
 def _vector(matcher: ImageToPoem, seen: Seen) -> Vector | None:

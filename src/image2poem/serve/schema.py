@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSc
 
 from image2poem.card import LAYOUTS
 from image2poem.corpus import Filters
-from image2poem.model import Context
+from image2poem.model import Context, Facet, Scene
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 Names = Annotated[list[Name], Field(max_length=20)]
@@ -92,6 +92,36 @@ class Taken(BaseModel):
         return Context(**{**self.model_dump(), "festivals": tuple(self.festivals), "places": tuple(self.places)})
 
 
+class Side(BaseModel):
+    """One side of a scene: its value, how sure it is, and what speaks for it."""
+
+    name: Short = Field(examples=["暮"])
+    confidence: float = Field(ge=0, le=1)
+    basis: Names = Field(default=[], examples=[["黄昏", "夕阳"]])
+
+    def facet(self) -> Facet:
+        """As the matcher takes it."""
+        return Facet(self.name, self.confidence, tuple(self.basis))
+
+
+class Scenery(BaseModel):
+    """Season, hour, weather, light, setting and mood, null where nothing says enough; see docs/sight.md."""
+
+    season: Side | None = None
+    hour: Side | None = None
+    weather: Side | None = None
+    light: Annotated[list[Side], Field(max_length=2)] = []
+    setting: Side | None = None
+    mood: Side | None = None
+
+    def scene(self) -> Scene:
+        """As the matcher takes it."""
+        season, hour, weather, setting, mood = (
+            side and side.facet() for side in (self.season, self.hour, self.weather, self.setting, self.mood)
+        )
+        return Scene(season, hour, weather, tuple(side.facet() for side in self.light), setting, mood)
+
+
 class Seen(BaseModel):
     """What was seen: as an answer told it, or changed by a person."""
 
@@ -109,6 +139,7 @@ class Seen(BaseModel):
         default=None, description="the space that the vector belongs to, as the answer gave it"
     )
     context: Taken | None = Field(default=None, description="null: leave aside when and where it was taken")
+    scene: Scenery | None = Field(default=None, description="as the answer gave it; null: read off the imagery")
 
 
 class Search(Asked):
@@ -125,6 +156,7 @@ class SightAnswer(BaseModel):
 
     imagery: list[Term]
     description: str
+    scene: Scenery | None = Field(description="null where only words were searched for")
 
 
 class SeenAnswer(BaseModel):
@@ -136,6 +168,7 @@ class SeenAnswer(BaseModel):
     vector: str | None = Field(description="null without a photo")
     space: str
     context: Taken | None = Field(description="null where the photo doesn't tell")
+    scene: Scenery | None
 
 
 class Mark(BaseModel):

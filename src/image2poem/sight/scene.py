@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +26,7 @@ ENOUGH = 0.4  # a value less sure than this isn't told
 MOOD = 0.3  # a mood is nobody's certainty
 HINT = 0.1  # a chance under this says nothing: hundreds of small ones would add up
 BY_LEXICON = 0.7  # what a term says of season, hour and setting by its entry in the lexicon
-CLOCK, BY_CLOCK = "摄于", 0.8  # the clue that a photo's own date and time are, and how far they are believed
+CLOCK, BY_CLOCK = "摄于", 0.8  # what a basis calls a photo's own date and time, and how far they alone are believed
 
 _FILE = Path(__file__).parent.parent / "data" / "scene.json"
 
@@ -57,15 +56,16 @@ def read_scene(
         lexicon: the lexicon of the terms.
         chances: term -> the chance to see it.
         light: of the photo's pixels; None where there are none.
-        context: what the photo itself says of season and hour; the eyes may outrank it, cameras' clocks go wrong.
+        context: what the photo itself says of season and hour: where it does, that is what they are, and the eyes only
+            say how sure it is.
     """
     rules = load_rules().facets
     clues = {clue: chance for clue, chance in chances.items() if chance >= HINT}
     clues |= lights.clues(light) if light else {}
-    clues |= {f"{CLOCK}{value}": BY_CLOCK for value in (context.season, context.hour) if value} if context else {}
     entries = {name: _with_entries(rules[name], lexicon, clues, name) for name in ("season", "hour", "setting")}
-    season = _best(entries["season"], clues)
-    hour = _best(entries["hour"], clues)
+    clock = context or Context()
+    season = _by_clock(entries["season"], clues, clock.season) or _best(entries["season"], clues)
+    hour = _by_clock(entries["hour"], clues, clock.hour) or _best(entries["hour"], clues)
     weather = _best(rules["weather"], clues)
     setting = _best(entries["setting"], clues)
     shine = tuple(facet for name in ("warmth", "brightness") if (facet := _best(rules[name], clues)))
@@ -109,12 +109,22 @@ def _with_entries(
     rules: Mapping[str, Rule], lexicon: Lexicon, clues: Mapping[str, float], facet: str
 ) -> dict[str, Rule]:
     """The rules of a facet with what the lexicon says of the terms seen, where the rules don't speak of them."""
-    more: dict[str, dict[str, float]] = {value: {f"{CLOCK}{value}": 1.0} for value in rules}
+    more: dict[str, dict[str, float]] = {value: {} for value in rules}
     for clue in clues.keys() & lexicon.number.keys():
         value = getattr(lexicon.terms[lexicon.number[clue]], facet)
         if value in more:
             more[value][clue] = BY_LEXICON
     return {value: Rule({**more[value], **rule.pro}, rule.contra) for value, rule in rules.items()}
+
+
+def _by_clock(rules: Mapping[str, Rule], clues: Mapping[str, float], value: str) -> Facet | None:
+    """The value that the photo's date gives, surer the more it looks so too; None if it gives none."""
+    rule = rules.get(value)
+    if rule is None:
+        return None
+    seen = _chance(rule, clues)
+    too = _basis(rule, clues, most=2) if seen >= HINT else ()
+    return Facet(value, 1 - (1 - BY_CLOCK) * (1 - seen), (f"{CLOCK}{value}", *too))
 
 
 def _best(rules: Mapping[str, Rule], clues: Mapping[str, float], enough: float = ENOUGH) -> Facet | None:
@@ -150,23 +160,3 @@ def _basis(rule: Rule, clues: Mapping[str, float], most: int = 3) -> tuple[str, 
     first, *others = sorted(said, key=lambda clue: -said[clue])
     strongest = [first, *(clue for clue in others if said[clue] >= HINT)]
     return tuple(dict.fromkeys(name for clue in strongest for name in clue.split("+")))[:most]
-
-
-def scene_record(scene: Scene | None) -> dict[str, Any] | None:
-    """A scene as a JSON object: each facet with its confidence and basis, or null."""
-    if scene is None:
-        return None
-    return {
-        "season": _facet_record(scene.season),
-        "hour": _facet_record(scene.hour),
-        "weather": _facet_record(scene.weather),
-        "light": [_facet_record(facet) for facet in scene.light],
-        "setting": _facet_record(scene.setting),
-        "mood": _facet_record(scene.mood),
-    }
-
-
-def _facet_record(facet: Facet | None) -> dict[str, Any] | None:
-    if facet is None:
-        return None
-    return {"name": facet.name, "confidence": round(facet.confidence, 2), "basis": list(facet.basis)}

@@ -200,6 +200,7 @@ async function found(answer) {
   $("notes").textContent = (answer.notes || []).join(" ");
   $("notes").hidden = !answer.notes?.length;
   showTaken(answer.context);
+  sight.showScene(answer.sight.scene);
   say(answer.matches.length ? t("found", answer.matches.length) : t("none"));
   entry = {
     ...entry, answer, corpus: about.corpus, text: words(), filters: filters.asked(),
@@ -226,6 +227,7 @@ function reopen(old) {
   $("taken").checked = true;
   showTaken(old.answer.context);
   sight.restore(old.seen, old.kept);
+  sight.showScene(old.answer.sight.scene);
   $("trouble").hidden = true;
   finish();
   if (old.corpus === about.corpus) {

@@ -7,6 +7,7 @@ let english = new Map(); // term -> its English
 let seen = null; // as it was answered, with `vector` and `space`
 let chips = []; // {term, score, on, added}
 let described = null; // what the person wrote instead of the description, null if nothing
+let scene = null; // of the last answer
 let changed = () => {};
 
 export function setUp(about, call) {
@@ -38,7 +39,23 @@ export function asked() {
   const imagery = chips.filter((chip) => chip.on).map(({ term, score }) => ({ term, score }));
   // what a person or a VLM wrote stays; what was made of the imagery is made anew when that changes
   const told = described ?? (touched() && !seen.described ? null : seen.description);
-  return { imagery, description: told, described: described !== null || seen.described, vector: seen.vector, space: seen.space, context: seen.context };
+  return {
+    imagery, description: told, described: described !== null || seen.described, vector: seen.vector, space: seen.space,
+    context: seen.context, scene: touched() ? null : seen.scene,
+  };
+}
+
+// The scene that an answer tells of; none before there was one.
+export function showScene(told) {
+  scene = told;
+  const { season, hour, weather, light = [], setting, mood } = scene || {};
+  const sides = [season, hour, weather, ...light, setting, mood].filter(Boolean);
+  $("scene").hidden = !sides.length;
+  $("scene").replaceChildren($("scene").firstElementChild, ...sides.map((side) => {
+    const said = current() === "en" ? t("sides")[side.name] : null;
+    const why = t("because", side.basis.join(", "));
+    return make("dd", { title: why }, make("span", { lang: "zh-Hans" }, side.name), said ? make("small", {}, said) : null);
+  }));
 }
 
 const asAnswered = () => seen;
@@ -99,5 +116,6 @@ export function show() {
     return make("li", {}, button);
   }));
   $("description").value = described ?? seen?.description ?? "";
+  showScene(scene);
   fit();
 }
