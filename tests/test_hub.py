@@ -220,6 +220,9 @@ def test_an_image_encoder_with_a_text_tower_sees_and_finds_by_it(own_home: Path,
     assert sorted(towers.encoded) == sorted(matcher.corpus.texts(0, len(matcher.corpus)))
     answer = matcher.match(RIVER, top=20)
     assert {"月", "夜"} <= {item.term for item in answer.sight.imagery}
+    scene = answer.sight.scene  # read off the chances, whatever eyes they are of
+    assert scene and any({"画面昏暗", "夜"} <= set(facet.basis) for facet in scene.facets)
+    assert answer.sight.description.endswith("。")
     assert matcher.photo_space is not None
     vector = towers.encode_image([Image.new("RGB", (8, 8))])[0] - 0.5 * matcher.imagery.usual_vector
     nearest = int((towers.encode_query(matcher.corpus.texts(0, len(matcher.corpus))) @ vector).argmax())

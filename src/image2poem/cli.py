@@ -40,7 +40,9 @@ Genre = Annotated[list[str] | None, typer.Option("--genre", help="Only this genr
 Form = Annotated[list[str] | None, typer.Option("--form", help="Only this line length: 五言 七言 四言 六言 杂言")]
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="Only poems with this theme or anthology: 送别")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-Explain = Annotated[bool, typer.Option("--explain", help="Show what each side of the scene rests on, and each route's rank.")]
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Show what each side of the scene rests on, and each route's rank.")
+]
 NoContext = Annotated[bool, typer.Option("--no-context", help="Leave aside when and where the photo was taken.")]
 Home = Annotated[Path | None, typer.Option("--home", help="Folder of corpus and index.", envvar="IMAGE2POEM_HOME")]
 Size = Annotated[str | None, typer.Option("--size", help="Which verses are searched: select or full.")]

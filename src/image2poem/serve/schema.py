@@ -116,10 +116,18 @@ class Scenery(BaseModel):
 
     def scene(self) -> Scene:
         """As the matcher takes it."""
-        season, hour, weather, setting, mood = (
-            side and side.facet() for side in (self.season, self.hour, self.weather, self.setting, self.mood)
+        return Scene(
+            _facet(self.season),
+            _facet(self.hour),
+            _facet(self.weather),
+            tuple(side.facet() for side in self.light),
+            _facet(self.setting),
+            _facet(self.mood),
         )
-        return Scene(season, hour, weather, tuple(side.facet() for side in self.light), setting, mood)
+
+
+def _facet(side: Side | None) -> Facet | None:
+    return side.facet() if side else None
 
 
 class Seen(BaseModel):
