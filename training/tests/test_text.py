@@ -151,7 +151,19 @@ def test_large_batches_and_several_processes_train_too(work: Path) -> None:
         "--threads",
         "1",
     ]
-    settings = ["--batch", "16", "--cached", "8", "--steps", "2", "--accumulate", "2", "--pooling", "cls", "--symmetric"]
+    settings = [
+        "--batch",
+        "16",
+        "--cached",
+        "8",
+        "--steps",
+        "2",
+        "--accumulate",
+        "2",
+        "--pooling",
+        "cls",
+        "--symmetric",
+    ]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "training.train"]
     done = subprocess.run([*launcher, *map(str, given + settings)], capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr[-2000:]
