@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from image2poem.corpus import facets, schema
 from image2poem.corpus.dynasty import when
 from image2poem.corpus.fame import anthology, is_fragment, poem_fame, verse_fame
-from image2poem.corpus.fingerprint import fingerprint
+from image2poem.corpus.fingerprint import numbers
 from image2poem.corpus.grams import gram_rows
 from image2poem.corpus.lock import only_builder
 from image2poem.corpus.poems import Draft, Gathered, gather
@@ -34,36 +34,42 @@ from image2poem.errors import CorpusError
 from image2poem.settings import Settings
 
 SELECT = 100_000  # verses that have vectors by default: the best known
+_AT_ONCE = 20_000  # verses written at a time
 _SENTENCE = re.compile(r"[^。！？]+[。！？]+[”’」』]?")
 
 
 @dataclass(slots=True)
 class _Verses:
-    """All verses in the order found, parallel lists; `place` lists (verse, poem, position)."""
+    """All verses in the order found, parallel lists; row i of `verse`, `poem`, `position` is a place of a verse."""
 
     pieces: list[Piece]
     keys: list[str]
-    place_verse: list[int]
-    place_poem: list[int]
-    place_position: list[int]
+    prints: NDArray[np.int64]
+    verse: NDArray[np.int64]
+    poem: NDArray[np.int64]
+    position: NDArray[np.int64]
 
 
 def _collect(drafts: list[Draft], counts: Counter[str]) -> _Verses:
+    pieces = [piece for draft in drafts for piece in draft.pieces]
+    keys = [key for draft in drafts for key in draft.keys]
+    lengths = np.array([len(draft.keys) for draft in drafts], np.int64)
+    at = np.flatnonzero(np.array([piece.sound for piece in pieces], np.bool_))
+    if unsound := len(pieces) - len(at):
+        counts["sentence not offered as a verse"] += unsound
     by_key: dict[str, int] = {}
-    verses = _Verses([], [], [], [], [])
-    for poem, draft in enumerate(drafts):
-        for position, (piece, key) in enumerate(zip(draft.pieces, draft.keys, strict=True)):
-            if not piece.sound:
-                counts["sentence not offered as a verse"] += 1
-                continue
-            verse = by_key.setdefault(key, len(verses.keys))
-            if verse == len(verses.keys):
-                verses.keys.append(key)
-                verses.pieces.append(piece)
-            verses.place_verse.append(verse)
-            verses.place_poem.append(poem)
-            verses.place_position.append(position)
-    return verses
+    number = by_key.setdefault
+    verse = np.array([number(keys[i], len(by_key)) for i in at.tolist()], np.int64)
+    first = at[np.flatnonzero(np.diff(np.maximum.accumulate(verse), prepend=-1))]  # where each stands first
+    poem = np.repeat(np.arange(len(drafts)), lengths)[at]
+    return _Verses(
+        pieces=[pieces[i] for i in first.tolist()],
+        keys=list(by_key),
+        prints=numbers(b"".join([draft.prints for draft in drafts]))[first],
+        verse=verse,
+        poem=poem,
+        position=at - (np.cumsum(lengths) - lengths)[poem],
+    )
 
 
 def _poem_fames(drafts: list[Draft]) -> list[float]:
@@ -83,7 +89,7 @@ def _poem_fames(drafts: list[Draft]) -> list[float]:
             typical.get((d.genre, d.dynasty), 1.0),
             1 + len(d.others),
             d.noted,
-            len(d.sentences),
+            len(d.pieces),
         )
         for d in drafts
     ]
@@ -111,32 +117,33 @@ def _standing(drafts: list[Draft], fames: list[float]) -> NDArray[np.int32]:
     return standing
 
 
-def _quoted(drafts: list[Draft], verses: _Verses) -> NDArray[np.int32]:
+def _quoted(drafts: list[Draft], verses: _Verses) -> NDArray[np.int64]:
     """For each verse, how many poets beyond the first have one of its clauses; clauses of four or fewer don't count."""
     authors = {name: i for i, name in enumerate(dict.fromkeys(draft.author for draft in drafts))}
-    by = np.array([authors[draft.author] for draft in drafts], np.int64)[np.array(verses.place_poem, np.int64)]
-    long = [[hash(half) for half in piece.halves if len(half) > 4] for piece in verses.pieces]
-    per_verse = np.array([len(hashes) for hashes in long], np.int64)
-    owner = np.repeat(np.arange(len(long)), per_verse)
-    unique, clause = np.unique(np.array([h for hashes in long for h in hashes], np.int64), return_inverse=True)
+    by = np.array([authors[draft.author] for draft in drafts], np.int64)[verses.poem]
+    halves = [half for piece in verses.pieces for half in piece.halves]
+    long = np.fromiter(map(len, halves), np.int64, len(halves)) > 4
+    per_verse = np.array([len(piece.halves) for piece in verses.pieces], np.int64)
+    owner = np.repeat(np.arange(len(per_verse)), per_verse)[long]
+    per_verse = np.bincount(owner, minlength=len(per_verse))
+    unique, clause = np.unique(np.fromiter(map(hash, halves), np.int64, len(halves))[long], return_inverse=True)
     first = np.cumsum(per_verse) - per_verse  # where each verse's clauses begin
-    place = np.array(verses.place_verse, np.int64)
-    times = per_verse[place]
+    times = per_verse[verses.verse]
     offset = np.arange(int(times.sum())) - np.repeat(np.cumsum(times) - times, times)
-    said = clause[np.repeat(first[place], times) + offset]  # the clauses of every place, one after the other
-    pairs = np.unique(said * len(authors) + np.repeat(by, times))
+    said = clause[np.repeat(first[verses.verse], times) + offset]  # the clauses of every place, one after the other
+    pairs = said * len(authors) + np.repeat(by, times)
+    pairs.sort()
+    pairs = pairs[np.flatnonzero(np.diff(pairs, prepend=-1))]
     poets = np.bincount(pairs // max(len(authors), 1), minlength=len(unique))
-    quoted = np.zeros(len(long), np.int32)
-    np.maximum.at(quoted, owner, (poets[clause] - 1).astype(np.int32))
+    quoted = np.zeros(len(per_verse), np.int64)
+    np.maximum.at(quoted, owner, poets[clause] - 1)
     return quoted
 
 
 def _homes(verses: _Verses, standing: NDArray[np.int32]) -> NDArray[np.int64]:
     """For each verse: the row of its best place."""
-    verse = np.array(verses.place_verse, np.int64)
-    order = np.lexsort((np.array(verses.place_position), standing[np.array(verses.place_poem, np.int64)], verse))
-    first = np.unique(verse[order], return_index=True)[1]
-    return order[first]
+    order = np.lexsort((verses.position, standing[verses.poem], verses.verse))
+    return order[np.flatnonzero(np.diff(verses.verse[order], prepend=-1))]
 
 
 def pairs_of(draft: Draft) -> list[tuple[int, str]]:
@@ -144,10 +151,10 @@ def pairs_of(draft: Draft) -> list[tuple[int, str]]:
     translation = draft.translation
     if not translation:
         return []
-    if len(translation) == len(draft.sentences):
+    if len(translation) == len(draft.pieces):
         return list(enumerate(translation))
     sentences = [s.strip() for part in translation for s in _SENTENCE.findall(part)]
-    return list(enumerate(sentences)) if len(sentences) == len(draft.sentences) else []
+    return list(enumerate(sentences)) if len(sentences) == len(draft.pieces) else []
 
 
 def _same_or_null(original: str, text: str) -> str | None:
@@ -174,69 +181,82 @@ def _poem_rows(drafts: list[Draft], fames: list[float]) -> Iterator[tuple[Any, .
         )
 
 
+def _translated(drafts: list[Draft], verses: _Verses, number: NDArray[np.int64]) -> list[tuple[int, str, str]]:
+    """(id of a verse, its translation, whose that is) for each place of a verse that a source translates."""
+    poems = [poem for poem, draft in enumerate(drafts) if draft.translation]
+    at = np.flatnonzero(np.isin(verses.poem, poems))
+    verse = dict(
+        zip(
+            zip(verses.poem[at].tolist(), verses.position[at].tolist(), strict=True),
+            number[verses.verse[at]].tolist(),
+            strict=True,
+        )
+    )
+    return [
+        (verse[poem, position], text, drafts[poem].translated_by)
+        for poem in poems
+        for position, text in pairs_of(drafts[poem])
+        if (poem, position) in verse
+    ]
+
+
+def _lengths(piece: Piece) -> str:
+    return ",".join([str(len(half)) for half in piece.halves])
+
+
 def _write(path: Path, gathered: Gathered, names: Sequence[str], progress: Progress) -> Stats:
     drafts, counts = gathered.drafts, gathered.counts
     progress("ranking", 0, 0)
     verses = _collect(drafts, counts)
-    if not verses.keys:
+    count = len(verses.keys)
+    if not count:
         raise CorpusError(f"no verse was found in {', '.join(names)}; see docs/corpus.md for the formats that are read")
     fames = _poem_fames(drafts)
     standing = _standing(drafts, fames)
-    quoted = _quoted(drafts, verses)
     best = _homes(verses, standing)
-    poem_of = np.array(verses.place_poem, np.int64)[best]
-    position_of = np.array(verses.place_position, np.int64)[best]
-    fame = np.array(
-        [
-            verse_fame(fames[p], pos, q, sum(map(len, piece.halves)))
-            for p, pos, q, piece in zip(
-                poem_of.tolist(), position_of.tolist(), quoted.tolist(), verses.pieces, strict=True
-            )
-        ],
-        np.float32,
-    ).round(4)
+    poem_of, position_of = verses.poem[best], verses.position[best]
+    characters = np.array([sum(map(len, piece.halves)) for piece in verses.pieces], np.int64)
+    fame = verse_fame(np.array(fames)[poem_of], position_of, _quoted(drafts, verses), characters)
+    fame = fame.astype(np.float32).round(4)
     order = np.lexsort((position_of, standing[poem_of], -fame))
-    number = np.empty(len(order), np.int64)
-    number[order] = np.arange(len(order))
+    number = np.empty(count, np.int64)
+    number[order] = np.arange(count)
+    pieces = [verses.pieces[v] for v in order.tolist()]
+    keys = [verses.keys[v] for v in order.tolist()]
+    poem_of, fame, prints = poem_of[order], fame[order], verses.prints[order]
     digest = hashlib.sha256()
 
     def verse_rows() -> Iterator[tuple[Any, ...]]:
-        ordered = zip(order.tolist(), poem_of[order].tolist(), fame[order].tolist(), strict=True)
-        for i, (v, poem, score) in enumerate(ordered):
-            piece = verses.pieces[v]
-            digest.update(piece.text.encode() + b"\n")
-            lengths = ",".join([str(len(half)) for half in piece.halves])
-            halves = "\n".join(piece.halves)
-            yield i, piece.text, halves, poem, piece.form, lengths, score, fingerprint(verses.keys[v])
-            if not i % 50_000:
-                progress("writing verses", i, len(order))
+        for start in range(0, count, _AT_ONCE):
+            progress("writing verses", start, count)
+            part = slice(start, start + _AT_ONCE)
+            texts = [piece.text for piece in pieces[part]]
+            digest.update("\n".join([*texts, ""]).encode())
+            yield from zip(
+                range(start, start + len(texts)),
+                texts,
+                ["\n".join(piece.halves) for piece in pieces[part]],
+                poem_of[part].tolist(),
+                [piece.form for piece in pieces[part]],
+                map(_lengths, pieces[part]),
+                fame[part].tolist(),
+                prints[part].tolist(),
+                strict=True,
+            )
 
     def place_rows() -> Iterable[tuple[int, int, int]]:
-        verse = number[np.array(verses.place_verse, np.int64)]
-        rows = np.stack([verse, np.array(verses.place_poem), np.array(verses.place_position)], axis=1)
-        rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
-        return map(tuple, rows.tolist())
+        verse = number[verses.verse]
+        rows = np.lexsort((verses.position, verses.poem, verse))
+        return zip(verse[rows].tolist(), verses.poem[rows].tolist(), verses.position[rows].tolist(), strict=True)
 
-    translated = any(draft.translation for draft in drafts)
-    at = {
-        (p, pos): v
-        for v, p, pos in zip(verses.place_verse, verses.place_poem, verses.place_position, strict=True)
-        if translated and drafts[p].translation
-    }
-    pairs = [
-        (int(number[at[p, pos]]), text, draft.translated_by)
-        for p, draft in enumerate(drafts)
-        for pos, text in pairs_of(draft)
-        if (p, pos) in at
-    ]
+    pairs = _translated(drafts, verses, number)
+    tagged = np.flatnonzero(np.array([bool(draft.tags) for draft in drafts])[verses.poem])
     columns = facets.columns(
         poems=[(d.dynasty, d.author, d.genre, d.tags) for d in drafts],
-        forms=[verses.pieces[v].form for v in order.tolist()],
-        poem_of=poem_of[order],
-        fame=fame[order],
-        places=(
-            (int(number[v]), p) for v, p in zip(verses.place_verse, verses.place_poem, strict=True) if drafts[p].tags
-        ),
+        forms=[piece.form for piece in pieces],
+        poem_of=poem_of,
+        fame=fame,
+        places=zip(number[verses.verse[tagged]].tolist(), verses.poem[tagged].tolist(), strict=True),
     )
     unoffered = [
         (piece.text, poem, key)
@@ -244,7 +264,6 @@ def _write(path: Path, gathered: Gathered, names: Sequence[str], progress: Progr
         for piece, key in zip(draft.pieces, draft.keys, strict=True)
         if not piece.sound
     ]
-    lines = [verses.keys[v] for v in order.tolist()] + [key for _, _, key in unoffered]
     database = sqlite3.connect(path, isolation_level=None)
     try:
         database.executescript(
@@ -260,19 +279,19 @@ def _write(path: Path, gathered: Gathered, names: Sequence[str], progress: Progr
         database.executemany("INSERT INTO pair VALUES (?,?,?)", pairs)
         database.executemany("INSERT INTO facet VALUES (?,?)", columns.items())
         progress("indexing", 0, 0)
-        rows = ((i, text, poem) for i, (text, poem, _) in enumerate(unoffered, len(order)))
+        rows = ((i, text, poem) for i, (text, poem, _) in enumerate(unoffered, count))
         database.executemany("INSERT INTO unoffered VALUES (?,?,?)", rows)
-        database.executemany("INSERT INTO gram VALUES (?,?)", gram_rows(lines))
+        database.executemany("INSERT INTO gram VALUES (?,?)", gram_rows(keys + [key for _, _, key in unoffered]))
         for statement in filter(str.strip, schema.INDEXES.split(";")):
             database.execute(statement)
-        counts["verse kept once for several places"] = len(verses.place_verse) - len(verses.keys)
-        stats = stats_of(gathered, verses.keys, columns, min(SELECT, len(order)), len(pairs))
+        counts["verse kept once for several places"] = len(verses.verse) - count
+        stats = stats_of(gathered, keys, columns, min(SELECT, count), len(pairs))
         meta = {
             "schema": str(schema.VERSION),
             "corpus_id": digest.hexdigest(),
-            "verses": str(len(order)),
+            "verses": str(count),
             "poems": str(len(drafts)),
-            "select": str(min(SELECT, len(order))),
+            "select": str(min(SELECT, count)),
             "sources": json.dumps(list(names), ensure_ascii=False),
             "stats": stats.to_json(),
         }

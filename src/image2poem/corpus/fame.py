@@ -11,6 +11,9 @@ import math
 import re
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from image2poem.corpus.dynasty import when
 from image2poem.corpus.poets import NAMELESS, UNKNOWN, WEIGHTS
 
@@ -58,6 +61,8 @@ PLACES = frozenset(
 )
 _FRAGMENT = frozenset(["句", "残句", "断句", "失题", "阙题", "逸句", "佚句"])
 _PLAY = re.compile(r"(?!(?:黄钟|正宫|仙吕|南吕|中吕|双调|越调|商调|商角调|大石调|小石调|般涉调|道宫|高平调)・)[^・]*・")
+
+_QUOTED = np.array([0.03 * math.log2(1 + poets) for poets in range(16)])  # more poets than 15 say no more
 
 
 def author_weight(author: str) -> float:
@@ -135,19 +140,18 @@ def poem_fame(
     return max(0.0, min(1.0, score))
 
 
-def verse_fame(poem: float, position: int, quoted: int, length: int) -> float:
-    """The fame of a verse in a poem of that fame.
+def verse_fame(
+    poem: NDArray[np.float64], position: NDArray[np.int64], quoted: NDArray[np.int64], length: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """The fame of verses, by arrays of one length.
 
     Args:
+        poem: the fame of its poem.
         position: its place among the poem's verses, from 0.
         quoted: how many other poets have one of its clauses.
         length: its characters.
     """
-    score = poem + 0.03 * min(4.0, math.log2(1 + quoted))
-    if position == 0:
-        score += 0.01
-    if length > 14:
-        score -= 0.02
-    elif length < 8:
-        score -= 0.015
-    return max(0.0, min(1.0, score))
+    score = poem + _QUOTED[np.minimum(quoted, len(_QUOTED) - 1)]
+    score = score + np.where(np.equal(position, 0), 0.01, 0.0)
+    score = score - np.select([np.greater(length, 14), np.less(length, 8)], [0.02, 0.015], 0.0)
+    return np.clip(score, 0.0, 1.0)

@@ -25,7 +25,7 @@ def buckets(line: str) -> list[int]:
     return list(dict.fromkeys(pair >> 64 - _BITS for pair in pairs))
 
 
-def gram_rows(lines: Sequence[str]) -> Iterator[tuple[int, memoryview]]:
+def gram_rows(lines: Sequence[str]) -> Iterator[tuple[int, bytes]]:
     """(bucket, numbers of the lines in it as little-endian int32, rising), buckets rising, for folded lines."""
     keys = np.concatenate([_keys(lines[at : at + _AT_ONCE], at) for at in range(0, len(lines), _AT_ONCE)])
     keys.sort()
@@ -33,9 +33,9 @@ def gram_rows(lines: Sequence[str]) -> Iterator[tuple[int, memoryview]]:
     starts = np.flatnonzero(np.diff(keys >> 32, prepend=-1))
     ends = np.append(starts[1:], len(keys))
     bucket = keys[starts] >> 32
-    data = memoryview((keys & 0xFFFFFFFF).astype("<i4").tobytes())
-    for number, start, end in zip(bucket.tolist(), starts.tolist(), ends.tolist(), strict=True):
-        yield number, data[4 * start : 4 * end]
+    data = (keys & 0xFFFFFFFF).astype("<i4").tobytes()
+    slices = map(slice, (4 * starts).tolist(), (4 * ends).tolist())
+    return zip(bucket.tolist(), map(data.__getitem__, slices), strict=True)
 
 
 def _keys(lines: Sequence[str], first: int) -> NDArray[np.int64]:

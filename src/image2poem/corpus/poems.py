@@ -6,17 +6,21 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, starmap
 
 from image2poem.corpus.clean import clean
 from image2poem.corpus.convert import fold_all, simplify_names, simplify_titles, simplify_verse
 from image2poem.corpus.dynasty import dynasty_name
+from image2poem.corpus.fingerprint import fingerprints
 from image2poem.corpus.poets import FIVE_DYNASTIES, REAL_NAMES
 from image2poem.corpus.split import Piece, enclosed, piece, preface, split
 from image2poem.corpus.tunes import is_tune
 from image2poem.corpus.work import Script, Work
 
 _BATCH = 4096  # works converted at once
+Row = tuple[str, str, str, str, str, bool]  # title, author, dynasty, genre, text, whether it is traditional
+# title, author, dynasty, genre, sentences (each a Piece, as a tuple), their keys, the fingerprints of these
+Prepared = tuple[str, str, str, str, list[tuple[str, tuple[str, ...], str, bool]], list[str], bytes]
 # 无名氏《宦门子弟错立身》 is nobody's name, 王炎2 the second of that name, 尹鹗 六首 has six poems, 清尚〖1〗 a footnote
 _NAME_NOTE = re.compile(r"[（(\[〖].*?[）)\]〗]|《.*?》|\d+$|\s.{1,2}首$")
 
@@ -29,9 +33,9 @@ class Draft:
     author: str
     dynasty: str
     genre: str
-    sentences: list[str]
-    pieces: list[Piece]
+    pieces: list[Piece]  # its sentences
     keys: list[str]  # the folded form of each sentence
+    prints: bytes  # the fingerprint of each key
     original_title: str
     original_author: str
     original_text: str
@@ -42,6 +46,11 @@ class Draft:
     hits: float
     noted: bool
     others: list[str] = field(default_factory=list)  # sources that have the same poem
+
+    @property
+    def sentences(self) -> list[str]:
+        """What it says."""
+        return [p.text for p in self.pieces]
 
 
 @dataclass(slots=True)
@@ -61,17 +70,21 @@ def _batches(works: Iterable[Work]) -> Iterator[list[Work]]:
         yield batch
 
 
-def _simplified(works: list[Work]) -> list[tuple[str, str, str]]:
+def _row(work: Work) -> Row:
+    traditional = work.script is Script.TRADITIONAL
+    return work.title, work.author, work.dynasty, work.genre, "\n".join(work.lines), traditional
+
+
+def _simplified(rows: list[Row]) -> list[tuple[str, str, str]]:
     """(title, author, text) of each work in simplified characters; those already simplified are left alone."""
-    texts = ["\n".join(work.lines) for work in works]
-    rows = [(work.title, work.author, text) for work, text in zip(works, texts, strict=True)]
-    at = [i for i, work in enumerate(works) if work.script is Script.TRADITIONAL]
-    titles = simplify_titles([rows[i][0] for i in at])
-    names = simplify_names([rows[i][1] for i in at])
-    verses = simplify_verse([rows[i][2] for i in at])
+    out = [(title, author, text) for title, author, _, _, text, _ in rows]
+    at = [i for i, row in enumerate(rows) if row[-1]]
+    titles = simplify_titles([out[i][0] for i in at])
+    names = simplify_names([out[i][1] for i in at])
+    verses = simplify_verse([out[i][2] for i in at])
     for i, title, name, verse in zip(at, titles, names, verses, strict=True):
-        rows[i] = (title, name, verse)
-    return rows
+        out[i] = (title, name, verse)
+    return out
 
 
 def _author(name: str) -> str:
@@ -79,31 +92,54 @@ def _author(name: str) -> str:
     return REAL_NAMES.get(name, name) or "佚名"
 
 
-def _draft(work: Work, title: str, author: str, text: str, gathered: Gathered, described: dict[str, str]) -> Draft:
-    counts = gathered.counts
+def prepare(rows: list[Row], described: dict[str, str]) -> tuple[list[Prepared], dict[str, int]]:
+    """Convert, clean and split works: nothing here depends on any other work, and all of it is plain data.
+
+    Args:
+        rows: what is needed of each work.
+        described: "{山/淪}" → the one character meant, where the source says it.
+
+    Returns:
+        A row for each work, and how often each rule was applied.
+    """
+    counts: Counter[str] = Counter()
+    return [
+        _prepared(title, author, dynasty, genre, text, described, counts)
+        for (_, _, dynasty, genre, _, _), (title, author, text) in zip(rows, _simplified(rows), strict=True)
+    ], dict(counts)
+
+
+def _prepared(
+    title: str, author: str, dynasty: str, genre: str, text: str, described: dict[str, str], counts: Counter[str]
+) -> Prepared:
     author = _author(author)
-    dynasty = dynasty_name(work.dynasty)
+    dynasty = dynasty_name(dynasty)
     if dynasty in ("唐", "宋") and author in FIVE_DYNASTIES:
         dynasty = "五代"
-    sentences = split(clean(text, work.genre, counts, described))
-    pieces = enclosed([piece(sentence) for sentence in sentences])
-    genre = work.genre
+    sentences = split(clean(text, genre, counts, described))
+    pieces = enclosed(list(map(piece, sentences)))
     if genre == "诗" and is_tune(title) and any(p.form == "杂言" for p in pieces):
         genre = "词"
     if genre == "诗" and (lead := preface(pieces)):
         counts["prose preface"] += 1
-        pieces[:lead] = [Piece(p.text, p.halves, p.form, False) for p in pieces[:lead]]
+        pieces[:lead] = [p._replace(sound=False) for p in pieces[:lead]]
+    keys = fold_all(sentences)
+    return title.strip(), author, dynasty, genre, list(map(tuple, pieces)), keys, fingerprints(keys)
+
+
+def _draft(work: Work, row: Row, prepared: Prepared) -> Draft:
+    title, author, dynasty, genre, pieces, keys, prints = prepared
     return Draft(
-        title=title.strip(),
+        title=title,
         author=author,
         dynasty=dynasty,
         genre=genre,
-        sentences=sentences,
-        pieces=pieces,
-        keys=fold_all(sentences),
+        pieces=list(starmap(Piece, pieces)),
+        keys=keys,
+        prints=prints,
         original_title=work.title,
         original_author=work.author,
-        original_text="\n".join(work.lines),
+        original_text=row[4],
         source=work.source,
         tags=list(work.tags),
         translation=work.translation,
@@ -142,9 +178,12 @@ def gather(works: Iterable[Work], gathered: Gathered, described: dict[str, str] 
     """Add works to what is gathered; yields after each batch how many were read."""
     read = 0
     for batch in _batches(works):
-        for work, (title, author, text) in zip(batch, _simplified(batch), strict=True):
-            gathered.works[work.source] += 1
-            _add(_draft(work, title, author, text, gathered, described or {}), gathered, work.supplement)
+        rows = list(map(_row, batch))
+        prepared, counts = prepare(rows, described or {})
+        gathered.counts.update(counts)
+        gathered.works.update(work.source for work in batch)
+        for work, row, done in zip(batch, rows, prepared, strict=True):
+            _add(_draft(work, row, done), gathered, work.supplement)
         read += len(batch)
         yield read
 
@@ -154,7 +193,7 @@ def _add(draft: Draft, gathered: Gathered, supplement: bool) -> None:
     if supplement and _known(draft, gathered._tang_clauses):
         counts["already in an overlapping collection"] += 1
         return
-    if not draft.sentences:
+    if not draft.pieces:
         counts["poem without text"] += 1
         gathered.drafts.append(draft)
         return

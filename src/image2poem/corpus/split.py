@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from image2poem.corpus.clean import HAN
 
@@ -25,8 +25,7 @@ _PROSE = re.compile(r"[余予序并因遂其者也矣]|之[所曰]|云：|[年�
 MARKS = "，。！？；：、《》"
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A sentence of a poem with its clauses; `sound` if it can be offered as a verse."""
 
     text: str
