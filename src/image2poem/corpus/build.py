@@ -9,6 +9,7 @@ import json
 import math
 import os
 import re
+import shutil
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,10 +25,11 @@ from image2poem.corpus.dynasty import when
 from image2poem.corpus.fame import anthology, is_fragment, poem_fame, verse_fame
 from image2poem.corpus.fingerprint import numbers
 from image2poem.corpus.grams import gram_rows
+from image2poem.corpus.helper import helping
 from image2poem.corpus.lock import only_builder
 from image2poem.corpus.poems import Draft, Gathered, gather
 from image2poem.corpus.progress import Progress, silent
-from image2poem.corpus.source import open_source
+from image2poem.corpus.source import find_source, open_source
 from image2poem.corpus.split import Piece
 from image2poem.corpus.stats import Stats, stats_of
 from image2poem.errors import CorpusError
@@ -216,8 +218,8 @@ def _write(path: Path, gathered: Gathered, names: Sequence[str], progress: Progr
     best = _homes(verses, standing)
     poem_of, position_of = verses.poem[best], verses.position[best]
     characters = np.array([sum(map(len, piece.halves)) for piece in verses.pieces], np.int64)
-    fame = verse_fame(np.array(fames)[poem_of], position_of, _quoted(drafts, verses), characters)
-    fame = fame.astype(np.float32).round(4)
+    exact = verse_fame(np.array(fames)[poem_of], position_of, _quoted(drafts, verses), characters)
+    fame: NDArray[np.float32] = exact.astype(np.float32).round(4)
     order = np.lexsort((position_of, standing[poem_of], -fame))
     number = np.empty(count, np.int64)
     number[order] = np.arange(count)
@@ -340,17 +342,22 @@ def build_corpus(
     path = settings.corpus_file
     with only_builder(path):
         for stale in path.parent.glob(f".{path.name}.*.part"):  # left by a build that was killed
-            stale.unlink(missing_ok=True)
+            if stale.is_dir():
+                shutil.rmtree(stale, ignore_errors=True)
+            else:
+                stale.unlink(missing_ok=True)
         gathered = Gathered()
         names: list[str] = []
         collecting = gc.isenabled()
         gc.disable()  # millions of small lasting objects: each collection would walk them all
         try:
             for source in sources:
-                opened = open_source(source, settings.home.expanduser() / "downloads", progress)
-                names.append(opened.name)
-                for done in gather(opened.works, gathered, opened.described):
-                    progress(f"reading {opened.name}", done, 0)
+                found = find_source(source, settings.home.expanduser() / "downloads", progress)
+                with helping(source, found, path) as answers:
+                    opened = open_source(source, found)
+                    names.append(opened.name)
+                    for done in gather(opened.works, gathered, opened.described, answers):
+                        progress(f"reading {opened.name}", done, 0)
             return write_corpus(path, gathered, names, progress)
         finally:
             if collecting:

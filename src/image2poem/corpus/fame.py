@@ -154,4 +154,5 @@ def verse_fame(
     score = poem + _QUOTED[np.minimum(quoted, len(_QUOTED) - 1)]
     score = score + np.where(np.equal(position, 0), 0.01, 0.0)
     score = score - np.select([np.greater(length, 14), np.less(length, 8)], [0.02, 0.015], 0.0)
-    return np.clip(score, 0.0, 1.0)
+    fame: NDArray[np.float64] = np.clip(score, 0.0, 1.0)
+    return fame

@@ -1,28 +1,18 @@
-"""Works become poems: simplified, cleaned, split, merged with what is already there."""
+"""Works become poems: prepared each by itself, merged with what is already there."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice, starmap
+from itertools import starmap
+from pathlib import Path
 
-from image2poem.corpus.clean import clean
-from image2poem.corpus.convert import fold_all, simplify_names, simplify_titles, simplify_verse
-from image2poem.corpus.dynasty import dynasty_name
-from image2poem.corpus.fingerprint import fingerprints
-from image2poem.corpus.poets import FIVE_DYNASTIES, REAL_NAMES
-from image2poem.corpus.split import Piece, enclosed, piece, preface, split
-from image2poem.corpus.tunes import is_tune
-from image2poem.corpus.work import Script, Work
-
-_BATCH = 4096  # works converted at once
-Row = tuple[str, str, str, str, str, bool]  # title, author, dynasty, genre, text, whether it is traditional
-# title, author, dynasty, genre, sentences (each a Piece, as a tuple), their keys, the fingerprints of these
-Prepared = tuple[str, str, str, str, list[tuple[str, tuple[str, ...], str, bool]], list[str], bytes]
-# 无名氏《宦门子弟错立身》 is nobody's name, 王炎2 the second of that name, 尹鹗 六首 has six poems, 清尚〖1〗 a footnote
-_NAME_NOTE = re.compile(r"[（(\[〖].*?[）)\]〗]|《.*?》|\d+$|\s.{1,2}首$")
+from image2poem.corpus.convert import fold_all
+from image2poem.corpus.helper import prepared
+from image2poem.corpus.prepare import Prepared, Row
+from image2poem.corpus.split import Piece
+from image2poem.corpus.work import Work
 
 
 @dataclass(slots=True, eq=False)
@@ -62,69 +52,6 @@ class Gathered:
     works: Counter[str] = field(default_factory=Counter)  # source → works read
     _by_text: dict[str, list[Draft]] = field(default_factory=dict)
     _tang_clauses: set[str] = field(default_factory=set)
-
-
-def _batches(works: Iterable[Work]) -> Iterator[list[Work]]:
-    iterator = iter(works)
-    while batch := list(islice(iterator, _BATCH)):
-        yield batch
-
-
-def _row(work: Work) -> Row:
-    traditional = work.script is Script.TRADITIONAL
-    return work.title, work.author, work.dynasty, work.genre, "\n".join(work.lines), traditional
-
-
-def _simplified(rows: list[Row]) -> list[tuple[str, str, str]]:
-    """(title, author, text) of each work in simplified characters; those already simplified are left alone."""
-    out = [(title, author, text) for title, author, _, _, text, _ in rows]
-    at = [i for i, row in enumerate(rows) if row[-1]]
-    titles = simplify_titles([out[i][0] for i in at])
-    names = simplify_names([out[i][1] for i in at])
-    verses = simplify_verse([out[i][2] for i in at])
-    for i, title, name, verse in zip(at, titles, names, verses, strict=True):
-        out[i] = (title, name, verse)
-    return out
-
-
-def _author(name: str) -> str:
-    name = _NAME_NOTE.sub("", name).strip()
-    return REAL_NAMES.get(name, name) or "佚名"
-
-
-def prepare(rows: list[Row], described: dict[str, str]) -> tuple[list[Prepared], dict[str, int]]:
-    """Convert, clean and split works: nothing here depends on any other work, and all of it is plain data.
-
-    Args:
-        rows: what is needed of each work.
-        described: "{山/淪}" → the one character meant, where the source says it.
-
-    Returns:
-        A row for each work, and how often each rule was applied.
-    """
-    counts: Counter[str] = Counter()
-    return [
-        _prepared(title, author, dynasty, genre, text, described, counts)
-        for (_, _, dynasty, genre, _, _), (title, author, text) in zip(rows, _simplified(rows), strict=True)
-    ], dict(counts)
-
-
-def _prepared(
-    title: str, author: str, dynasty: str, genre: str, text: str, described: dict[str, str], counts: Counter[str]
-) -> Prepared:
-    author = _author(author)
-    dynasty = dynasty_name(dynasty)
-    if dynasty in ("唐", "宋") and author in FIVE_DYNASTIES:
-        dynasty = "五代"
-    sentences = split(clean(text, genre, counts, described))
-    pieces = enclosed(list(map(piece, sentences)))
-    if genre == "诗" and is_tune(title) and any(p.form == "杂言" for p in pieces):
-        genre = "词"
-    if genre == "诗" and (lead := preface(pieces)):
-        counts["prose preface"] += 1
-        pieces[:lead] = [p._replace(sound=False) for p in pieces[:lead]]
-    keys = fold_all(sentences)
-    return title.strip(), author, dynasty, genre, list(map(tuple, pieces)), keys, fingerprints(keys)
 
 
 def _draft(work: Work, row: Row, prepared: Prepared) -> Draft:
@@ -174,16 +101,23 @@ def _known(draft: Draft, clauses: set[str]) -> bool:
     return not halves or 2 * sum(half in clauses for half in halves) >= len(halves)
 
 
-def gather(works: Iterable[Work], gathered: Gathered, described: dict[str, str] | None = None) -> Iterator[int]:
-    """Add works to what is gathered; yields after each batch how many were read."""
+def gather(
+    works: Iterable[Work], gathered: Gathered, described: dict[str, str] | None = None, answers: Path | None = None
+) -> Iterator[int]:
+    """Add the works of a source to what is gathered; yields after each batch how many were read.
+
+    Args:
+        works: in the order of the source.
+        gathered: what they are added to.
+        described: "{山/淪}" → the one character meant, where the source says it.
+        answers: the folder of a helper (`helper.helping`), if one is at work.
+    """
     read = 0
-    for batch in _batches(works):
-        rows = list(map(_row, batch))
-        prepared, counts = prepare(rows, described or {})
+    for batch, rows, (done, counts) in prepared(works, described or {}, answers):
         gathered.counts.update(counts)
         gathered.works.update(work.source for work in batch)
-        for work, row, done in zip(batch, rows, prepared, strict=True):
-            _add(_draft(work, row, done), gathered, work.supplement)
+        for work, row, ready in zip(batch, rows, done, strict=True):
+            _add(_draft(work, row, ready), gathered, work.supplement)
         read += len(batch)
         yield read
 

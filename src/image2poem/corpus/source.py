@@ -56,14 +56,27 @@ def _from_path(path: Path) -> Source:
     )
 
 
-def open_source(source: str, downloads: Path, progress: Progress = silent) -> Source:
-    """Open a source by its name ('chinese-poetry', 'poetry-source') or path; fetch it if it has to be.
+def find_source(source: str, downloads: Path, progress: Progress = silent) -> Path:
+    """Where a source is, by its name ('chinese-poetry', 'poetry-source') or path; fetched if it has to be.
 
     Raises:
-        CorpusError: it can't be fetched, found, or recognised.
+        CorpusError: it can't be fetched.
     """
     if source == "chinese-poetry":
-        return _chinese_poetry(fetch_chinese_poetry(downloads, progress))
+        return fetch_chinese_poetry(downloads, progress)
     if source == "poetry-source":
-        return Source("poetry-source", poetry_source.read(fetch_poetry_source(downloads, progress)))
-    return _from_path(Path(source).expanduser())
+        return fetch_poetry_source(downloads, progress)
+    return Path(source).expanduser()
+
+
+def open_source(source: str, path: Path) -> Source:
+    """Open a source that `find_source` found at `path`.
+
+    Raises:
+        CorpusError: it can't be found there, or recognised.
+    """
+    if source == "chinese-poetry":
+        return _chinese_poetry(path)
+    if source == "poetry-source":
+        return Source("poetry-source", poetry_source.read(path))
+    return _from_path(path)
