@@ -168,5 +168,5 @@ def test_a_photo_comes_with_its_scene_and_a_sentence(matcher: ImageToPoem) -> No
     sight = matcher.match(EXAMPLES / "sunset_sea.jpg").sight
     assert sight.scene and sight.scene.hour and sight.scene.hour.name == "暮"
     assert sight.scene.hour.basis and sight.scene.setting and sight.scene.setting.name == "水"
-    assert "海" in sight.description and sight.description.endswith("。")
+    assert "夕阳" in sight.description and sight.description.endswith("。")
     assert matcher.search("海上日落").sight.scene is None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from image2poem.corpus import open_corpus
 from image2poem.encoders import load_text_encoder
 from image2poem.index.build import verse_hash
-from image2poem.index.shipped import Shipped
+from image2poem.index.shipped import Shipped, shortened
 from training.export import write_card
 from training.mine import encode
 from training.rows import run
@@ -53,10 +53,11 @@ def main() -> None:
     levels = lloyd(np.random.default_rng(0).choice(plain.ravel(), SAMPLE))
     codes = np.searchsorted((levels[1:] + levels[:-1]) / 2, plain).astype(np.uint8)
     args.out.mkdir(parents=True, exist_ok=True)
-    np.save(args.out / "hashes.npy", hashes[order])
+    np.save(args.out / "hashes.npy", shortened(hashes[order]))
     np.save(args.out / "codes.npy", codes[order, 0::2] << 4 | codes[order, 1::2])
     np.save(args.out / "scale.npy", np.stack([mean, deviation]))
     about = {"space": encoder.model_id, "dimension": encoder.dimension, "levels": levels.tolist()}
+    about |= {"id": f"{encoder.model_id}-vectors", "data": "verses of the corpus; the terms of the encoder's data"}
     write_card(args.out, about | {"recipe": "training/vectors.py", "card": "docs/models.md"})
     unpacked = np.empty_like(vectors)
     Shipped(args.out).fill(hashes, unpacked, np.arange(len(texts)))

@@ -19,7 +19,7 @@ def ship(folder, texts, model_id="hash"):
     codes = np.rint(vectors / deviation + 7.5).astype(np.uint8)
     hashes = np.array([build.verse_hash(text) for text in texts], np.uint64)
     order = np.argsort(hashes)
-    np.save(folder / "hashes.npy", hashes[order])
+    np.save(folder / "hashes.npy", shipped.shortened(hashes[order]))
     np.save(folder / "codes.npy", codes[order, 0::2] << 4 | codes[order, 1::2])
     np.save(folder / "scale.npy", np.stack([0 * deviation, deviation]))
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
@@ -47,6 +47,12 @@ def test_known_verses_are_not_encoded(monkeypatch, tmp_path):
     whole = np.stack([unit(text) for text in texts])
     assert np.allclose(vectors[:10], whole[:10])
     assert ((vectors[10:] * whole[10:]).sum(1) > 0.97).all()
+
+
+def test_a_corpus_of_other_verses_is_encoded_whole(monkeypatch, tmp_path):
+    texts = [verse(i) for i in range(40)]
+    encoded, _ = build_with(monkeypatch, tmp_path, texts, ship(tmp_path / "shipped", [verse(i) for i in range(50, 60)]))
+    assert sorted(encoded) == sorted(texts)
 
 
 def test_another_model_gets_none_of_them(monkeypatch, tmp_path):

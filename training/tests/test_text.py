@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
@@ -131,6 +132,16 @@ def test_the_export_agrees_with_the_trained_model(work: Path) -> None:
     trained = SentenceTransformer(str(work / "model"), device="cpu").encode(texts, normalize_embeddings=True)
     exported = OnnxTextEncoder(work / "after").encode_document(texts)
     assert (trained * exported).sum(1).min() >= 0.99
+
+
+def test_the_mean_of_two_models_lies_between_them(work: Path) -> None:
+    models = ("--models", work / "base", work / "model")
+    run("training.average", *models, "--weights", "0.5", "0.5", "--out", work / "mean")
+    one, mean, other = (
+        SentenceTransformer(str(work / name), device="cpu").state_dict() for name in ("base", "mean", "model")
+    )
+    assert any(not torch.equal(one[name], other[name]) for name in one)
+    assert all(torch.allclose(mean[name], (one[name] + other[name]) / 2, atol=1e-6) for name in one)
 
 
 def test_an_interrupted_training_goes_on(work: Path) -> None:

@@ -15,6 +15,17 @@ from image2poem.encoders import DATA
 from image2poem.encoders.onnx import read_card
 
 SHIPPED = DATA / "vectors"
+_KEPT = 6  # bytes of a hash, the first ones: of two thousand corpora one has a verse that is taken for another by them
+
+
+def shortened(hashes: NDArray[np.uint64]) -> NDArray[np.uint8]:
+    """Hashes uint64[n] -> their first bytes, uint8[n, 6]."""
+    return hashes.astype(">u8").view(np.uint8).reshape(-1, 8)[:, :_KEPT]
+
+
+def _lengthened(short: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """uint8[n, 6] -> uint64[n], zero in the bytes that were not kept."""
+    return np.pad(short, ((0, 0), (0, 8 - _KEPT))).view(">u8").ravel().astype(np.uint64)
 
 
 def shipped_vectors() -> Shipped | None:
@@ -38,7 +49,7 @@ class Shipped:
         card = read_card(folder)
         self.space: tuple[str, int] = (card["space"], card["dimension"])
         self._levels = np.array(card["levels"], np.float32)
-        self._hashes = np.load(folder / "hashes.npy")
+        self._hashes = _lengthened(np.load(folder / "hashes.npy"))
         self._codes = np.load(folder / "codes.npy", mmap_mode="r")
         self._mean, self._deviation = np.load(folder / "scale.npy")
 
@@ -46,14 +57,15 @@ class Shipped:
         self, hashes: NDArray[np.uint64], chunk: NDArray[np.float32], missing: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """Fill those missing rows of a chunk that are known here; returns the rows that stay missing."""
-        at = np.minimum(np.searchsorted(self._hashes, hashes[missing]), len(self._hashes) - 1)
-        known = self._hashes[at] == hashes[missing]
+        wanted = _lengthened(shortened(hashes[missing]))
+        at = np.minimum(np.searchsorted(self._hashes, wanted), len(self._hashes) - 1)
+        known = self._hashes[at] == wanted
         chunk[missing[known]] = self._decode(self._codes[at[known]])
         rest: NDArray[np.int64] = missing[~known]
         return rest
 
     def _decode(self, codes: NDArray[np.uint8]) -> NDArray[np.float32]:
         """uint8[n, d / 2], a number in each half of a byte -> float32[n, d], rows of unit length."""
-        numbers = np.stack([codes >> 4, codes & 15], axis=2).reshape(len(codes), -1)
+        numbers = np.stack([codes >> 4, codes & 15], axis=2).reshape(len(codes), 2 * codes.shape[1])
         vectors = self._levels[numbers] * self._deviation + self._mean
         return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
