@@ -1,6 +1,6 @@
 """Pairs of a verse and what it says in everyday Chinese, from works that have translations or from aligned files.
 
-usage: python -m training.pairs SOURCE ... --out ROWS.jsonl [--align monotone]
+usage: python -m training.pairs SOURCE ... --out ROWS.jsonl [--align monotone] [--exact]
 
 SOURCE  a folder or an archive of `works*.json` (chinese-poetry-and-prose), or a .jsonl of aligned pairs
         ({"verse", "vernacular"} and, where they are known, "neg", "title", "author", "dynasty")
@@ -8,7 +8,8 @@ SOURCE  a folder or an archive of `works*.json` (chinese-poetry-and-prose), or a
         monotone  sentences keep their order, some may be merged or left out; the pairing that shares most characters
                   and whose lengths fit best wins
 
-Writes rows {"query": translation, "pos": [verse], "neg": []} with title, author, dynasty; each pair once.
+Writes rows {"query": translation, "pos": [verse], "neg": []} with title, author, dynasty; each pair once, whatever its
+punctuation and spelling, or with --exact only where both sides are the very same (so was version 1's dev split made).
 """
 
 from __future__ import annotations
@@ -106,11 +107,12 @@ def from_aligned(path: Path) -> Iterator[Row]:
         yield row | {name: record[name] for name in ("title", "author", "dynasty") if name in record}
 
 
-def unique(rows: Iterator[Row]) -> Iterator[Row]:
-    """Each pair once, whatever its punctuation; what can't be a pair (an empty side, the verse itself) left out."""
+def unique(rows: Iterator[Row], exact: bool = False) -> Iterator[Row]:
+    """Each pair once, whatever its punctuation unless `exact`; what can't be a pair (an empty side, the verse itself) left out."""
     seen = set()
     for row in rows:
-        pair = (fold(row["query"]), fold(row["pos"][0]))
+        query, verse = row["query"], row["pos"][0]
+        pair = (query, verse) if exact else (fold(query), fold(verse))
         if pair not in seen and all(pair) and pair[0] != pair[1]:
             seen.add(pair)
             yield row
@@ -121,13 +123,14 @@ def main() -> None:
     parser.add_argument("sources", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--align", choices=tuple(ALIGN), default="monotone")
+    parser.add_argument("--exact", action="store_true", help="keep pairs that differ in punctuation or spelling alone")
     args = parser.parse_args()
     found = (
         row
         for path in args.sources
         for row in (from_aligned(path) if path.suffix == ".jsonl" else from_works(path, args.align))
     )
-    rows = list(unique(found))
+    rows = list(unique(found, args.exact))
     write_rows(args.out, rows)
     print(f"{len(rows)} pairs: {args.out}")
 
