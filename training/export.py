@@ -77,29 +77,30 @@ class Encoder(nn.Module):
         mask = attention_mask[..., None].to(hidden.dtype)
         return nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1)
 
-    @torch.no_grad()
-    def ready(self, tokenizer: Tokenizer, texts: list[str]) -> Encoder:
-        """Smooth the feed-forward layers by what flows through them, and pack the embeddings."""
-        largest: dict[int, torch.Tensor] = {}
 
-        def watch(layer: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
-            highest = given[0].abs().flatten(0, -2).amax(0)
-            largest[id(layer)] = torch.maximum(highest, largest.get(id(layer), highest))
+@torch.no_grad()
+def ready(encoder: nn.Module, tokenizer: Tokenizer, texts: list[str]) -> nn.Module:
+    """The same encoder, the feed-forward layers of its `bert` smoothed by what flows through them, embeddings packed."""
+    largest: dict[int, torch.Tensor] = {}
 
-        layers = self.bert.encoder.layer
-        hooks = [layer.output.dense.register_forward_pre_hook(watch) for layer in layers]
-        for text in texts:
-            ids = torch.tensor([tokenizer.encode(text).ids])
-            self(ids, torch.ones_like(ids))
-        for hook, layer in zip(hooks, layers, strict=True):
-            hook.remove()
-            layer.output.dense = Smoothed(layer.output.dense, largest[id(layer.output.dense)])
-        self.bert.embeddings.word_embeddings = RowEmbedding(self.bert.embeddings.word_embeddings.weight.data)
-        return self
+    def watch(layer: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
+        highest = given[0].abs().flatten(0, -2).amax(0)
+        largest[id(layer)] = torch.maximum(highest, largest.get(id(layer), highest))
+
+    layers = encoder.bert.encoder.layer
+    hooks = [layer.output.dense.register_forward_pre_hook(watch) for layer in layers]
+    for text in texts:
+        ids = torch.tensor([tokenizer.encode(text).ids])
+        encoder(ids, torch.ones_like(ids))
+    for hook, layer in zip(hooks, layers, strict=True):
+        hook.remove()
+        layer.output.dense = Smoothed(layer.output.dense, largest[id(layer.output.dense)])
+    encoder.bert.embeddings.word_embeddings = RowEmbedding(encoder.bert.embeddings.word_embeddings.weight.data)
+    return encoder
 
 
-def write_onnx(encoder: nn.Module, path: Path) -> None:
-    """Write `encoder(input_ids, attention_mask) -> vectors` as ONNX with int8 matrices (dynamic)."""
+def write_onnx(encoder: nn.Module, path: Path, outputs: dict[str, dict[int, str]]) -> None:
+    """Write `encoder(input_ids, attention_mask)` as ONNX with int8 matrices (dynamic); outputs: name -> dynamic axes."""
     whole = path.with_suffix(".fp32.onnx")
     ids = torch.randint(5, 100, (2, 9))
     texts = {0: "n", 1: "tokens"}
@@ -107,8 +108,8 @@ def write_onnx(encoder: nn.Module, path: Path) -> None:
         warnings.simplefilter("ignore")
         torch.onnx.export(
             encoder, (ids, torch.ones_like(ids)), str(whole),
-            input_names=["input_ids", "attention_mask"], output_names=["vectors"],
-            dynamic_axes={"input_ids": texts, "attention_mask": texts, "vectors": {0: "n"}},
+            input_names=["input_ids", "attention_mask"], output_names=list(outputs),
+            dynamic_axes={"input_ids": texts, "attention_mask": texts, **outputs},
             opset_version=17, dynamo=False,
         )  # fmt: skip
     quantize_dynamic(
@@ -141,7 +142,8 @@ def main() -> None:
     tokenizer.no_padding()
     tokenizer.enable_truncation(model.max_seq_length)
     args.out.mkdir(parents=True, exist_ok=True)
-    write_onnx(Encoder(model).ready(tokenizer, texts[:CALIBRATION]), args.out / "encoder.onnx")
+    encoder = ready(Encoder(model), tokenizer, texts[:CALIBRATION])
+    write_onnx(encoder, args.out / "encoder.onnx", {"vectors": {0: "n"}})
     tokenizer.no_truncation()
     tokenizer.save(str(args.out / "tokenizer.json"), pretty=False)
     about = {"id": args.id, "dimension": model.get_embedding_dimension(), "max_tokens": model.max_seq_length}

@@ -2,7 +2,8 @@
 
 usage: python -m training.mine ROWS.jsonl --encoder NAME --out ROWS.jsonl [--pool FILE ...] [--range 2 20] [--number 9]
 
---encoder  `builtin`, a folder or a hub name, as Settings(text_encoder=...) takes it
+--encoder  `builtin`, a folder or a hub name, as Settings(text_encoder=...) takes it; `characters`: no model, but what shares
+           the query's rare characters (idf-weighted cosine)
 --pool     texts, one a line, that negatives are drawn from besides the rows' own verses
 --range    ranks among the nearest that negatives are drawn from; the first is mostly the verse itself
 --keep     keep the negatives that the rows have already, before the new ones
@@ -15,14 +16,16 @@ from __future__ import annotations
 
 import argparse
 import random
+from collections.abc import Callable
 from difflib import SequenceMatcher
 from pathlib import Path
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
 
-from image2poem.corpus.convert import fold
+from image2poem.corpus.convert import bare, fold
 from image2poem.encoders import TextEncoder, load_text_encoder
 from training.rows import Row, read_rows, run, write_rows
 
@@ -49,21 +52,52 @@ def encode(encode_some, texts: list[str], what: str) -> NDArray[np.float32]:
     return np.concatenate(parts)
 
 
+Nearest = Callable[[list[str]], NDArray[np.int64]]  # queries -> numbers of the nearest texts, int64[q, k], best first
+
+
+def by_vectors(encoder: TextEncoder, texts: list[str], k: int) -> Nearest:
+    """Nearest by an encoder's vectors."""
+    index = faiss.IndexFlatIP(encoder.dimension)
+    index.add(encode(encoder.encode_document, texts, "verses"))
+    return lambda queries: index.search(encode(encoder.encode_query, queries, "queries"), k)[1]
+
+
+def by_characters(texts: list[str], k: int) -> Nearest:
+    """Nearest by the idf-weighted cosine of characters."""
+    vectorizer = TfidfVectorizer(analyzer="char", preprocessor=bare, dtype=np.float32)
+    documents = vectorizer.fit_transform(texts).T.tocsc()
+
+    def nearest(queries: list[str]) -> NDArray[np.int64]:
+        scores = vectorizer.transform(queries) @ documents
+        found = np.full((len(queries), k), -1)
+        for i in range(len(queries)):
+            row = slice(scores.indptr[i], scores.indptr[i + 1])
+            best = np.argsort(-scores.data[row], kind="stable")[:k]
+            found[i, : len(best)] = scores.indices[row][best]
+        return found
+
+    return nearest
+
+
 def mine(
-    rows: list[Row], pool: list[str], encoder: TextEncoder, ranks: tuple[int, int], number: int, seed: int, keep: bool
+    rows: list[Row],
+    pool: list[str],
+    encoder: TextEncoder | None,
+    ranks: tuple[int, int],
+    number: int,
+    seed: int,
+    keep: bool,
 ) -> list[Row]:
     """The rows with `number` negatives each, or as many as there are between the ranks."""
     folded: dict[str, str] = {}  # equal verses are one
     for text in [*(verse for row in rows for verse in row["pos"]), *pool]:
         folded.setdefault(fold(text) or text, text)
     forms, texts = list(folded), list(folded.values())
-    nearest = faiss.IndexFlatIP(encoder.dimension)
-    nearest.add(encode(encoder.encode_document, texts, "verses"))
-    queries = encode(encoder.encode_query, [row["query"] for row in rows], "queries")
+    nearest = by_vectors(encoder, texts, ranks[1]) if encoder else by_characters(texts, ranks[1])
     draw, out = random.Random(seed), []
     for at in range(0, len(rows), CHUNK):
-        _, found = nearest.search(queries[at : at + CHUNK], ranks[1])
-        for row, ids in zip(rows[at : at + CHUNK], found, strict=True):
+        some = rows[at : at + CHUNK]
+        for row, ids in zip(some, nearest([row["query"] for row in some]), strict=True):
             own = [fold(verse) for verse in row["pos"]]
             wrong = [i for i in ids[ranks[0] - 1 :] if i >= 0 and not any(nearly_equal(forms[i], v) for v in own)]
             drawn = [texts[i] for i in sorted(draw.sample(wrong, min(number, len(wrong))), key=wrong.index)]
@@ -85,7 +119,8 @@ def main() -> None:
     args = parser.parse_args()
     rows = read_rows(args.rows)
     pool = [line for path in args.pool for line in path.read_text("utf-8").splitlines() if line.strip()]
-    out = mine(rows, pool, load_text_encoder(args.encoder), tuple(args.range), args.number, args.seed, args.keep)
+    encoder = None if args.encoder == "characters" else load_text_encoder(args.encoder)
+    out = mine(rows, pool, encoder, tuple(args.range), args.number, args.seed, args.keep)
     write_rows(args.out, out)
     print(f"{len(out)} rows, {np.mean([len(row['neg']) for row in out]):.1f} negatives each: {args.out}")
 

@@ -41,7 +41,7 @@ Form = Annotated[list[str] | None, typer.Option("--form", help="Only this line l
 Tag = Annotated[list[str] | None, typer.Option("--tag", help="Only poems with this theme or anthology: 送别")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 Explain = Annotated[
-    bool, typer.Option("--explain", help="Show what each side of the scene rests on, and each route's rank.")
+    bool, typer.Option("--explain", help="Show what each side of the scene rests on, and what each score is made of.")
 ]
 NoContext = Annotated[bool, typer.Option("--no-context", help="Leave aside when and where the photo was taken.")]
 Home = Annotated[Path | None, typer.Option("--home", help="Folder of corpus and index.", envvar="IMAGE2POEM_HOME")]
@@ -67,7 +67,7 @@ _CHINESE = {
     "retrieved": "原句",
     "composed": "新作",
     "nothing": "没有合适的诗句；放宽筛选条件再试",
-    "explain": "各路名次",
+    "explain": "得分由来（括号内为该路名次）",
     "new": "诗库里没有这句，卡片上标为新作；若它确有出处，请先把那首诗加入诗库：image2poem corpus --source",
 }
 _ENGLISH = {
@@ -80,7 +80,7 @@ _ENGLISH = {
     "retrieved": "retrieved",
     "composed": "composed",
     "nothing": "no verse fits; ask with fewer filters",
-    "explain": "ranks",
+    "explain": "its score is made of (rank there)",
     "new": "the corpus doesn't have this verse, so the card says 新作 (composed); if it has a source, add the poem: "
     "image2poem corpus --source",
 }
@@ -430,7 +430,11 @@ def _print_match(item: Match, words: dict[str, str], explain: bool) -> None:
     if item.occasions:
         notes.append(f"{words['belongs']}: {', '.join(item.occasions)}")
     if explain:
-        notes.append(f"{words['explain']}: " + ", ".join(f"{route} {rank}" for route, rank in item.ranks.items()))
+        said = sorted(item.parts.items(), key=lambda part: -part[1])
+        ranks = {route: f" ({rank})" for route, rank in item.ranks.items()}
+        notes.append(
+            f"{words['explain']}: " + ", ".join(f"{name} {part:.2f}{ranks.get(name, '')}" for name, part in said)
+        )
     if item.quotes:
         notes.append(f"{words['quotes']}: " + ", ".join(f"{q.clause} ({q.author}《{q.title}》)" for q in item.quotes))
     if notes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -22,7 +22,8 @@ from image2poem.errors import IndexFileError
 from image2poem.index.manifest import COMMAND
 from image2poem.model import Imagery, Match, Matches, Origin, Photo, Sight
 from image2poem.photo import load_photo
-from image2poem.retrieval import diversity, fusion, guests, naming, occasions, routes
+from image2poem.rerank import Reranker, load_reranker
+from image2poem.retrieval import diversity, fusion, guests, naming, occasions, reranking, routes
 from image2poem.retrieval.matches import match_of
 from image2poem.settings import Settings, load_settings
 from image2poem.sight import Seer, zeroshot
@@ -174,9 +175,23 @@ class ImageToPoem:
         favours = self._favours(sight, words, allowed, found)
         if only_lines:
             fused, favours = fusion.only(fused, pool.numbers(candidates)), {}
+        if self.reranker:
+            share = self.weights.rerank["words" if words else "description" if sight.described else "sight"]
+            again = reranking.reread(self.reranker, sight.description, share, fused, favours, self._texts(pool))
+            fused, favours = again.fused, again.favours
         chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)
         notes = (f"this answer lacks what the VLM would add: {opinion.note}",) if opinion.note else ()
         return self._from(None, Matches(photo, sight, self._matches(chosen, sight, fused, pool), notes, seen))
+
+    def _texts(self, pool: guests.Pool) -> Callable[[Sequence[int]], list[str]]:
+        """Gives the lines of the numbers of a search, verses and guests."""
+
+        def texts(numbers: Sequence[int]) -> list[str]:
+            invited = {number: guest.candidate.text for number in numbers if (guest := pool.guest(number))}
+            verses = iter(self.corpus.verses([number for number in numbers if number not in invited]))
+            return [invited.get(number) or next(verses).text for number in numbers]
+
+        return texts
 
     def _favours(
         self, sight: Sight, words: str, allowed: routes.Mask, found: Mapping[str, routes.Ranked]
@@ -215,6 +230,7 @@ class ImageToPoem:
                     score=score,
                     reasons=tuple(item.term for item in sight.imagery if item.term in named),
                     ranks={route: ranks[number] for route, ranks in fused.ranks.items() if number in ranks},
+                    parts=fused.parts_of(number),
                     occasions=self.belonging.named(number, sight.context) if sight.context else (),
                 )
             )
@@ -241,7 +257,7 @@ class ImageToPoem:
         Raises:
             Image2PoemError: corpus, index or models aren't there.
         """
-        _ = self.seer, self.library, self.photo_space, self.belonging, self.weights
+        _ = self.seer, self.library, self.photo_space, self.belonging, self.weights, self.reranker
         if self.settings.has_vlm:
             _ = self.asker
         return self
@@ -249,7 +265,7 @@ class ImageToPoem:
     @property
     def is_open(self) -> bool:
         """Whether there is nothing left for `open` to do."""
-        return {"seer", "library", "photo_space", "belonging", "weights"} <= self.__dict__.keys()
+        return {"seer", "library", "photo_space", "belonging", "weights", "reranker"} <= self.__dict__.keys()
 
     @cached_property
     def corpus(self) -> Corpus:
@@ -290,6 +306,12 @@ class ImageToPoem:
     def weights(self) -> fusion.Weights:
         """How much each route counts."""
         return fusion.load_weights()
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """Reads the first verses again; None if the settings do without."""
+        name = self.settings.reranker
+        return None if name == "none" else load_reranker(name, self.settings.threads, self.settings.device)
 
     @cached_property
     def facets(self) -> Facets:

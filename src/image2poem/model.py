@@ -166,6 +166,7 @@ class Match:
     poem_id: int | None = None
     verse_id: int | None = None
     ranks: Mapping[str, int] = field(default_factory=dict)  # route -> rank there, 1 is best
+    parts: Mapping[str, float] = field(default_factory=dict)  # route, fame, rerank -> its part of the score
     occasions: tuple[str, ...] = ()  # the place and the day of the photo that the line or its poem speaks of
     quotes: tuple[Quotation, ...] = ()  # only a composed line has any
     origin: Origin | None = field(default=None, repr=False, compare=False)

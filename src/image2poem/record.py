@@ -32,6 +32,7 @@ def as_record(answer: Matches) -> dict[str, Any]:
                 "reasons": list(m.reasons),
                 "occasions": list(m.occasions),
                 "ranks": dict(m.ranks),
+                "parts": {name: round(part, 4) for name, part in m.parts.items()},
                 "quotes": [asdict(quote) for quote in m.quotes],
                 "poem_id": m.poem_id,
                 "verse_id": m.verse_id,

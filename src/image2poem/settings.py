@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     size: Literal["select", "full"] = Field(default="select", description="which verses have vectors")
     text_encoder: str = Field(default="builtin", description="the built-in one, a folder, or a name of the hub")
     image_encoder: str = Field(default="builtin", description="likewise")
+    reranker: str = Field(default="builtin", description="likewise; none: the first verses are not read again")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="where models of the hub run")
     context: bool = Field(default=True, description="use when and where a photo says it was taken")
     threads: int = Field(default=0, ge=0, description="threads a model may use; 0: one for each core")

@@ -29,6 +29,7 @@ class Weights:
     routes: Mapping[str, float]
     fame: float
     repetition: float  # what a verse loses if one above it names the very same things
+    rerank: Mapping[str, float]  # the reranker's share, 0..1: where a person's words are asked, a description, a sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,12 @@ class Fused:
     ids: NDArray[np.int64]
     scores: NDArray[np.float64]  # 0..1: 1 is first in every route, and known to everybody
     ranks: Mapping[str, Mapping[int, int]]  # route -> verse id -> rank there, 1 is best
+    parts: Mapping[str, NDArray[np.float64]]  # route, fame, rerank -> what each score has of it
+
+    def parts_of(self, verse: int) -> dict[str, float]:
+        """What the score of one verse is made of; nothing of a verse that no route found."""
+        at = np.flatnonzero(self.ids == verse)
+        return {name: float(part[at[0]]) for name, part in self.parts.items() if part[at[0]]} if len(at) else {}
 
 
 def load_weights(path: Path = _FILE) -> Weights:
@@ -67,17 +74,25 @@ def fuse(
         outside: route -> ids from there on are none of its business: they are judged by the other routes alone.
     """
     ids = np.unique(np.concatenate([np.zeros(0, np.int64), *(ranked.ids for ranked in routes.values())]))
-    total = weights.fame * fame[ids].astype(np.float64)
+    parts = {"fame": weights.fame * fame[ids].astype(np.float64)}
     most = np.full(len(ids), max(weights.fame, 1e-9))
     ranks: dict[str, dict[int, int]] = {}
     for name, ranked in routes.items():
         ranks[name] = {verse: rank for rank, verse in enumerate(ranked.ids.tolist(), 1)}
         if len(ranked.ids):
             most[ids < (outside or {}).get(name, np.inf)] += weights.routes[name]
-            total[np.searchsorted(ids, ranked.ids)] += weights.routes[name] * _stretched(ranked.scores)
-    scores = total / most
+            parts[name] = np.zeros(len(ids))
+            parts[name][np.searchsorted(ids, ranked.ids)] = weights.routes[name] * stretched(ranked.scores)
+    return ordered(ids, {name: part / most for name, part in parts.items()}, ranks)
+
+
+def ordered(
+    ids: NDArray[np.int64], parts: Mapping[str, NDArray[np.float64]], ranks: Mapping[str, Mapping[int, int]]
+) -> Fused:
+    """Verses in the order of their scores, which are the sums of their parts."""
+    scores = np.sum(list(parts.values()), axis=0)
     order = np.lexsort((ids, -scores))
-    return Fused(ids[order], scores[order], ranks)
+    return Fused(ids[order], scores[order], ranks, {name: part[order] for name, part in parts.items()})
 
 
 def rate(
@@ -105,8 +120,8 @@ def rate(
         known = dict(zip(deeper[name].ids.tolist(), deeper[name].scores.tolist(), strict=True))
         scores = np.array([known.get(verse, 0.0) for verse in ids.tolist()])
         low, high = float(ranked.scores.min()), float(ranked.scores.max())
-        stretched = LISTED + (1 - LISTED) * (scores - low) / max(high - low, 1e-6)
-        total += weights.routes[name] * stretched.clip(-1, 1)
+        further = LISTED + (1 - LISTED) * (scores - low) / max(high - low, 1e-6)
+        total += weights.routes[name] * further.clip(-1, 1)
         most += weights.routes[name]
     return np.asarray(total / max(most, 1e-9))
 
@@ -114,13 +129,20 @@ def rate(
 def only(fused: Fused, numbers: Sequence[int]) -> Fused:
     """Some of the verses, as they were judged among all; those that no route found have nothing to their credit."""
     missing = np.setdiff1d(np.array(numbers, np.int64), fused.ids)
-    ids = np.concatenate([fused.ids[np.isin(fused.ids, numbers)], missing])
-    scores = np.concatenate([fused.scores[np.isin(fused.ids, numbers)], np.zeros(len(missing))])
-    return Fused(ids, scores, fused.ranks)
+    kept = np.isin(fused.ids, numbers)
+    nothing = np.zeros(len(missing))
+    return Fused(
+        np.concatenate([fused.ids[kept], missing]),
+        np.concatenate([fused.scores[kept], nothing]),
+        fused.ranks,
+        {name: np.concatenate([part[kept], nothing]) for name, part in fused.parts.items()},
+    )
 
 
-def _stretched(scores: NDArray[np.float32]) -> NDArray[np.float64]:
-    """To LISTED..1: the last of a list is still better than what isn't in it."""
+def stretched(scores: NDArray[np.float32]) -> NDArray[np.float64]:
+    """A list's scores to LISTED..1: its last is still better than what isn't in it."""
+    if not len(scores):
+        return np.zeros(0)
     low, high = float(scores.min()), float(scores.max())
     if high <= low:
         return np.ones(len(scores))

@@ -219,6 +219,7 @@ class MatchAnswer(BaseModel):
     reasons: list[str]
     occasions: list[str] = Field(description="the place and the day of the photo that it or its poem speaks of")
     ranks: dict[str, int]
+    parts: dict[str, float] = Field(description="what the score is made of: routes, fame, rerank")
     quotes: list[Quotation]
     poem_id: int | None
     verse_id: int | None

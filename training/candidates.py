@@ -1,0 +1,62 @@
+"""The first verses of a pool for each query, as the encoder and the characters find them: what a reranker reads again.
+
+usage: python -m training.candidates ROWS.jsonl --pool FILE ... --out CANDIDATES.jsonl [--encoder NAME] [--hybrid 0.35]
+
+The pool is that of training.evaluate: the verses and negatives of all rows and the texts of --pool, equal texts counted
+once. A row for each query: {"query", "pos": [...], "neg": [...], "candidates": [...], "scores": [...]}, best first; the
+scores are the encoder's cosine and `--hybrid` times that of the characters, both standardised over the pool.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from training.evaluate import Task, blocks, characters, dense, mixed
+from training.rows import Row, read_rows, run, write_rows
+
+
+def candidates(task: Task, encoder: str, hybrid: float, depth: int) -> list[Row]:
+    """A row for each query of the task."""
+    negatives = {row["query"]: row["neg"] for row in task.rows}
+    out = []
+    for at, block in blocks(mixed(dense(encoder, task), characters(task), hybrid), len(task.queries)):
+        first = np.argpartition(-block, depth, axis=1)[:, :depth]
+        for i, ids in enumerate(first):
+            query = task.queries[at + i]
+            ids = ids[np.argsort(-block[i, ids], kind="stable")]
+            out.append(
+                {
+                    "query": query,
+                    "pos": [task.texts[d] for d in sorted(task.answers[query])],
+                    "neg": negatives[query],
+                    "candidates": [task.texts[d] for d in ids],
+                    "scores": [round(float(score), 4) for score in block[i, ids]],
+                }
+            )
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", type=Path)
+    parser.add_argument("--pool", type=Path, nargs="*", default=[])
+    parser.add_argument("--encoder", default="builtin")
+    parser.add_argument("--hybrid", type=float, default=0.35)
+    parser.add_argument("--depth", type=int, default=100)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    pool = [line for path in args.pool for line in path.read_text("utf-8").splitlines() if line.strip()]
+    task = Task(read_rows(args.rows), pool)
+    rows = candidates(task, args.encoder, args.hybrid, min(args.depth, len(task.texts) - 1))
+    write_rows(args.out, rows)
+    inside = np.mean([bool(set(row["pos"]) & set(row["candidates"])) for row in rows])
+    print(
+        f"{len(rows)} queries, {len(task.texts)} verses; the answer is among {args.depth} in {inside:.3f}: {args.out}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
