@@ -61,11 +61,12 @@ def test_json_is_one_line_a_photo_with_the_promised_fields(home: Path) -> None:
             assert 0 <= match["score"] <= 1 and isinstance(match["reasons"], list)
 
 
-def test_explain_shows_each_routes_rank(home: Path) -> None:
+def test_explain_shows_what_each_score_is_made_of(home: Path) -> None:
     done = run("match", RIVER, "--explain", home=home)
-    explained = [line for line in done.stdout.splitlines() if "ranks: " in line]
+    explained = [line for line in done.stdout.splitlines() if "made of (rank there): " in line]
     assert len(explained) == 5
-    assert re.search(r"cross_modal \d+, imagery \d+", explained[0])
+    for route in ("cross_modal", "imagery", "rerank"):
+        assert re.search(rf"{route} 0\.\d\d \(\d+\)", explained[0])
     assert re.search(r"^ +水 0\.\d\d: .*(水|江河|湖|海)", done.stdout, re.MULTILINE)  # what the scene rests on
 
 

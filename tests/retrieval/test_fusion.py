@@ -13,7 +13,7 @@ from image2poem.retrieval.naming import Naming, name_verses
 from image2poem.retrieval.routes import Ranked
 from image2poem.sight.lexicon import load_lexicon
 
-PLAIN = Weights(routes={"a": 1.0, "b": 1.0}, fame=0.0, repetition=0.3)
+PLAIN = Weights(routes={"a": 1.0, "b": 1.0}, fame=0.0, repetition=0.3, rerank={})
 
 
 def ranked(*ids: int) -> Ranked:
@@ -32,12 +32,12 @@ def test_two_routes_outweigh_one() -> None:
 
 
 def test_a_heavier_route_decides() -> None:
-    heavy = Weights(routes={"a": 1.0, "b": 3.0}, fame=0.0, repetition=0.0)
+    heavy = Weights(routes={"a": 1.0, "b": 3.0}, fame=0.0, repetition=0.0, rerank={})
     assert fuse({"a": ranked(1, 2), "b": ranked(2, 1)}, heavy, np.zeros(3, np.float32)).ids[0] == 2
 
 
 def test_fame_breaks_a_tie() -> None:
-    fond = Weights(routes={"a": 1.0, "b": 1.0}, fame=0.1, repetition=0.0)
+    fond = Weights(routes={"a": 1.0, "b": 1.0}, fame=0.1, repetition=0.0, rerank={})
     fame = np.array([0.0, 0.1, 0.9], np.float32)
     assert fuse({"a": ranked(1, 2), "b": ranked(2, 1)}, fond, fame).ids[0] == 2
 
@@ -66,7 +66,7 @@ def test_verses_are_named_by_the_lexicon() -> None:
 
 def test_a_poem_gives_one_verse_and_the_same_things_arent_said_twice() -> None:
     # verses 0 and 1 are of one poem; 2 names what 0 names, 3 names something else and is a little worse
-    fused = Fused(np.array([0, 1, 2, 3]), np.array([1.0, 0.99, 0.9, 0.85]), {})
+    fused = Fused(np.array([0, 1, 2, 3]), np.array([1.0, 0.99, 0.9, 0.85]), {}, {})
     naming = Naming(np.array([0, 1, 2, 3, 4], np.int32), np.array([5, 6, 5, 7], np.int16))
     poem = np.array([10, 10, 11, 12], np.int32)
     assert [v for v, _ in choose(fused, 3, poem, naming, repetition=0.3)] == [0, 3, 2]

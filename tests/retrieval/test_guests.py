@@ -91,7 +91,7 @@ def test_a_line_isnt_its_own_witness() -> None:
         "words": Ranked(np.array([0, 5]), np.array([0.5, 0.4], np.float32)),
         "hyde": Ranked(np.array([0, 1]), np.array([0.9, 0.8], np.float32)),
     }
-    weights = Weights({"words": 1.0, "hyde": 1.0}, 0.0, 0.0)
+    weights = Weights({"words": 1.0, "hyde": 1.0}, 0.0, 0.0, {})
     fused = fusion.fuse(found, weights, np.zeros(6, np.float32), outside={"hyde": 5})
     scores = dict(zip(fused.ids.tolist(), fused.scores.tolist(), strict=True))
     assert scores[0] == pytest.approx(1.0) and scores[1] == pytest.approx(fusion.LISTED / 2)
@@ -99,7 +99,7 @@ def test_a_line_isnt_its_own_witness() -> None:
 
 
 def test_only_some_keep_their_scores() -> None:
-    fused = Fused(np.array([4, 2, 9]), np.array([0.9, 0.5, 0.1]), {})
+    fused = Fused(np.array([4, 2, 9]), np.array([0.9, 0.5, 0.1]), {}, {})
     some = fusion.only(fused, [9, 4, 7])
     assert some.ids.tolist() == [4, 9, 7] and some.scores.tolist() == [0.9, 0.1, 0.0]
 

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from transformers import (
     BertConfig,
+    BertForSequenceClassification,
     BertModel,
     BertTokenizer,
     ChineseCLIPConfig,
@@ -34,6 +35,7 @@ from image2poem import ImageToPoem, Settings
 from image2poem.corpus import build_corpus
 from image2poem.encoders import load_image_encoder, load_text_encoder
 from image2poem.errors import IndexFileError, ModelError
+from image2poem.rerank import load_reranker
 from image2poem.sight.lexicon import load_lexicon
 from tests.hub_server import hub as serve_hub
 
@@ -118,6 +120,15 @@ def save_siglip(folder: Path) -> Path:
     model.save_pretrained(folder)
     images = SiglipImageProcessor(size={"height": 32, "width": 32})
     SiglipProcessor(image_processor=images, tokenizer=words).save_pretrained(folder)
+    return folder
+
+
+def save_cross_encoder(folder: Path, scores: int = 1) -> Path:
+    """A cross-encoder of two layers, as BAAI publishes its rerankers."""
+    words = tokenizer(64)
+    config = BertConfig(vocab_size=len(words), max_position_embeddings=64, num_labels=scores, **TINY)
+    shaken(BertForSequenceClassification(config)).save_pretrained(folder)
+    words.save_pretrained(folder)
     return folder
 
 
@@ -321,3 +332,27 @@ def test_names_of_the_hub_work_at_the_command_line(home: Path, tmp_path: Path) -
     (text,) = own.glob("index/bge-base-zh-v1.5-*-select/manifest.json")
     (images,) = own.glob("index/chinese-clip-*-image-select/manifest.json")
     assert len(json.loads(text.read_text())["files"]) > len(json.loads(images.read_text())["files"])  # vectors only
+
+
+def test_a_cross_encoder_from_a_folder_scores_as_sentence_transformers_does(tmp_path: Path) -> None:
+    folder = save_cross_encoder(tmp_path / "bge-reranker-tiny")
+    ours, theirs = load_reranker(str(folder), device="cpu"), CrossEncoder(str(folder), device="cpu")
+    scores = ours.score("月光照在床前", VERSES)
+    assert scores.dtype == np.float32 and scores.shape == (len(VERSES),) and scores.std() > 0
+    assert np.allclose(scores, theirs.predict([("月光照在床前", verse) for verse in VERSES]), atol=1e-5)
+    assert ours.score("月光照在床前", []).shape == (0,)
+    assert ours.model_id.startswith("bge-reranker-tiny-")
+
+
+def test_a_search_read_again_by_a_cross_encoder(home: Path, tmp_path: Path) -> None:
+    folder = save_cross_encoder(tmp_path / "cross")
+    matcher = ImageToPoem(Settings(home=home, reranker=str(folder), device="cpu"))
+    answer = matcher.search("鸟在山里飞", top=8)
+    order = np.argsort(-load_reranker(str(folder), device="cpu").score("鸟在山里飞", [m.verse for m in answer]))
+    assert [answer[int(i)].ranks["rerank"] for i in order] == list(range(1, len(answer) + 1))
+
+
+def test_a_cross_encoder_with_several_scores_is_refused(tmp_path: Path) -> None:
+    folder = save_cross_encoder(tmp_path / "classes", scores=3)
+    with pytest.raises(ModelError, match="setting 'reranker' = .* gives a pair 3 scores"):
+        load_reranker(str(folder), device="cpu")

@@ -22,7 +22,7 @@ class Reread:
     """Fused verses and favours, after the reranker had its share of their scores."""
 
     fused: Fused
-    favours: Mapping[int, Favour]
+    favours: dict[int, Favour]
 
 
 def reread(
@@ -49,7 +49,7 @@ def reread(
     apart = sorted(favours.keys() - set(fused.ids.tolist()), key=lambda i: -favours[i].score - favours[i].bonus)
     read = [*first, *apart[:_FAVOURED]]
     if not read or not share:
-        return Reread(fused, favours)
+        return Reread(fused, dict(favours))
     judged = reranker.score(query, texts(read))
     says = dict(zip(read, (share * stretched(judged)).tolist(), strict=True))
     kept = {name: (1 - share) * part for name, part in fused.parts.items()}

@@ -1,0 +1,105 @@
+"""The reranker's training, small but whole: restore, train, export, candidates, evaluate, on made-up verse."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+
+from image2poem.encoders import load_text_encoder
+from image2poem.rerank import load_reranker
+from training.mine import by_characters
+from training.reranker import padded
+from training.reranker_export import load
+from training.rows import read_rows, write_rows
+from training.tests.test_text import DOINGS, PLACES, THINGS, run
+
+
+def made_up(count: int) -> list[dict]:
+    """Rows whose negatives differ from the verse in one word."""
+    draw = random.Random(2)
+    things, places, doings = list(THINGS), list(PLACES), list(DOINGS)
+    rows = []
+    for _ in range(count):
+        thing, place, doing = draw.choice(things), draw.choice(places), draw.choice(doings)
+        wrong = [
+            f"{draw.choice([t for t in things if t != thing])}{place}{doing}。",
+            f"{thing}{draw.choice([p for p in places if p != place])}{doing}。",
+            f"{thing}{place}{draw.choice([d for d in doings if d != doing])}。",
+        ]
+        said = f"{THINGS[thing]}在{PLACES[place]}{DOINGS[doing]}。"
+        rows.append({"query": said, "pos": [f"{thing}{place}{doing}。"], "neg": wrong})
+    return rows
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole way once."""
+    folder = tmp_path_factory.mktemp("reranker")
+    rows = made_up(400)
+    write_rows(folder / "train.jsonl", rows[:300])
+    write_rows(folder / "dev.jsonl", rows[300:])
+    (folder / "verses.txt").write_text("\n".join(verse for row in rows for verse in row["neg"]), "utf-8")
+    (folder / "told").write_text(run("training.restore", "--out", folder / "base"), "utf-8")
+    trained = ("--model", folder / "base", "--train", folder / "train.jsonl", "--dev", folder / "dev.jsonl",
+               "--out", folder / "model", "--batch", 16, "--frozen", 4, "--save-steps", 10, "--threads", 1)  # fmt: skip
+    log = run("training.reranker", *trained, "--steps", 10)
+    (folder / "log").write_text(log + run("training.reranker", *trained, "--steps", 30), "utf-8")
+    run(
+        "training.reranker_export", "--model", folder / "model", "--out", folder / "rerank", "--id", "test",
+        "--verses", folder / "verses.txt", "--rows", folder / "dev.jsonl",
+    )  # fmt: skip
+    return folder
+
+
+def test_the_restored_encoder_gives_the_shipped_ones_vectors(work: Path) -> None:
+    verses = ["孤舟蓑笠翁，独钓寒江雪。", "一个老人在江上钓鱼"]
+    restored = SentenceTransformer(str(work / "base"), device="cpu").encode(verses)
+    assert ((restored * load_text_encoder().encode_document(verses)).sum(1) > 0.97).all()
+
+
+def test_training_goes_on_where_it_stopped_and_learns(work: Path) -> None:
+    told = re.findall(r"step (\d+): loss ([\d.]+), right of four ([\d.]+)", (work / "log").read_text("utf-8"))
+    assert [int(step) for step, _, _ in told] == [10, 20, 30]
+    assert float(told[-1][1]) < float(told[0][1])
+    assert float(told[-1][2]) > 0.9
+
+
+def test_the_export_judges_as_the_trained_model_does(work: Path) -> None:
+    model, tokenizer = load(work / "model")
+    exported, agree = load_reranker(str(work / "rerank")), []
+    for row in read_rows(work / "dev.jsonl")[:40]:
+        verses = [*row["pos"], *row["neg"]]
+        ids, mask = padded([tokenizer.encode(text).ids for text in (row["query"], *verses)])
+        with torch.no_grad():
+            trained = model((ids[:1], mask[:1]), (ids[1:], mask[1:]))[0].numpy()
+        agree.append(np.corrcoef(trained, exported.score(row["query"], verses))[0, 1])
+    assert np.mean(agree) > 0.9
+    card = json.loads((work / "rerank" / "card.json").read_text("utf-8"))
+    assert card["id"] == "test" and set(card["files"]) == {"encoder.onnx", "rarity.npy", "tokenizer.json"}
+
+
+def test_candidates_and_what_the_reranker_makes_of_them(work: Path) -> None:
+    run("training.candidates", work / "dev.jsonl", "--depth", 20, "--out", work / "candidates.jsonl")
+    rows = read_rows(work / "candidates.jsonl")
+    assert all(len(row["candidates"]) == 20 and row["scores"] == sorted(row["scores"], reverse=True) for row in rows)
+    table = run(
+        "training.reranker_evaluate", work / "candidates.jsonl", "--rerankers", work / "rerank", "--depths", 20,
+        "--shares", 0.9,
+    )  # fmt: skip
+    before, after = (
+        float(cell) for cell in re.findall(r"\| (?:none \|  \| |20 \| 0\.9 \|)\s*\|? ?([\d.]+)", table)[:2]
+    )
+    assert after >= before
+    assert float(re.search(r"1 of 4 ([\d.]+)", table)[1]) > 0.9  # type: ignore[index]
+
+
+def test_characters_alone_find_what_shares_them() -> None:
+    nearest = by_characters(["孤舟蓑笠翁", "独钓寒江雪", "春眠不觉晓"], 3)(["寒江上的雪", "一二三"])
+    assert nearest[0].tolist() == [1, -1, -1] and nearest[1].tolist() == [-1, -1, -1]
