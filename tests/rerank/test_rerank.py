@@ -67,7 +67,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 
 def test_what_is_neither_a_folder_nor_a_name_of_the_hub_is_refused() -> None:
-    with pytest.raises(ModelError, match="setting 'reranker' = './nowhere' can't be used"):
+    with pytest.raises(ModelError, match=r"setting 'reranker' = '\./nowhere' can't be used"):
         load_reranker("./nowhere")
 
 
