@@ -170,7 +170,7 @@ class ImageToPoem:
         if candidates:
             vectors = self.text_encoder.encode_document([candidate.text for candidate in candidates])
             found["hyde"] = routes.hyde(self.library, vectors, allowed)
-        fused = fusion.fuse(found, self.weights, pool.fame, outside={"hyde": len(self.facets)})
+        fused = fusion.fuse(found, self.weights, pool.fame)
         favours = self._favours(sight, words, allowed, found)
         if only_lines:
             fused, favours = fusion.only(fused, pool.numbers(candidates)), {}

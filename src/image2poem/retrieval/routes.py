@@ -27,6 +27,15 @@ class Ranked:
 
     ids: NDArray[np.int64]
     scores: NDArray[np.float32]
+    judges: Mask = None  # bool[m], True for the verses that it can judge, none from m on; None: it can judge all
+
+    def judged(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which verses it can judge, found or not: int64[k] -> bool[k]."""
+        if self.judges is None:
+            return np.ones(len(ids), np.bool_)
+        inside = ids < len(self.judges)
+        inside[inside] = self.judges[ids[inside]]
+        return inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,8 @@ def vernacular(library: Library, description: str, mask: Mask) -> Ranked:
 def hyde(library: Library, lines: NDArray[np.float32], mask: Mask) -> Ranked:
     """The verses nearest to lines that a model wrote for the photo: what doesn't exist, looked for all the same.
 
-    Hypothetical document embeddings (Gao et al. 2023). A verse counts by the line that it is nearest to.
+    Hypothetical document embeddings (Gao et al. 2023). A verse counts by the line that it is nearest to. Guests are not
+    judged by it: a line is not its own witness.
 
     Args:
         library: what to search.
@@ -77,7 +87,7 @@ def hyde(library: Library, lines: NDArray[np.float32], mask: Mask) -> Ranked:
     unique, at = np.unique(ids, return_inverse=True)
     nearest = np.full(len(unique), -1, np.float32)
     np.maximum.at(nearest, at.ravel(), scores.ravel())
-    return Ranked(*best(nearest, DEPTH, unique))
+    return Ranked(*best(nearest, DEPTH, unique), np.ones(len(library.index.dense), np.bool_))
 
 
 def lexical(library: Library, weights: Mapping[str, float], mask: Mask) -> Ranked:
