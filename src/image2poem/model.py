@@ -168,6 +168,9 @@ class Match:
     ranks: Mapping[str, int] = field(default_factory=dict)  # route -> rank there, 1 is best
     occasions: tuple[str, ...] = ()  # the place and the day of the photo that the line or its poem speaks of
     quotes: tuple[Quotation, ...] = ()  # only a composed line has any
+    translation: str | None = None  # into everyday Chinese, where there is one
+    translation_by: str | None = None  # the source that it is from, or the model that made it
+    translation_made: bool = False  # by a model
     origin: Origin | None = field(default=None, repr=False, compare=False)
 
     def card(self, photo: str | Path | bytes | Image | Photo | None = None, **options: Any) -> Card:

@@ -33,6 +33,9 @@ def as_record(answer: Matches) -> dict[str, Any]:
                 "occasions": list(m.occasions),
                 "ranks": dict(m.ranks),
                 "quotes": [asdict(quote) for quote in m.quotes],
+                "translation": m.translation,
+                "translation_by": m.translation_by,
+                "translation_made": m.translation_made,
                 "poem_id": m.poem_id,
                 "verse_id": m.verse_id,
             }

@@ -1,6 +1,6 @@
 """A VLM behind a server of the OpenAI protocol, asked through the `openai` package.
 
-The picture leaves this machine as it comes here: small, and without EXIF. The key goes into one header and nowhere else.
+A picture leaves this machine as it comes here: small, and without EXIF. The key goes into one header and nowhere else.
 """
 
 from __future__ import annotations
@@ -75,6 +75,11 @@ class EndpointVlm:
         return f"{self._model} at {self._url}"
 
     @property
+    def model(self) -> str:
+        """The model alone, as the server calls it."""
+        return self._model
+
+    @property
     def side(self) -> int:
         """Pixels on a picture's longer side that it has use for."""
         return self._side
@@ -93,11 +98,17 @@ class EndpointVlm:
         }
         return OpenAI(base_url=self._url, api_key=self._key or "none", max_retries=0, default_headers=headers)
 
-    def ask(self, jpeg: bytes, text: str, schema: Mapping[str, Any]) -> str:
-        """Its answer to a picture and a text.
+    def ask(self, jpeg: bytes | None, text: str, schema: Mapping[str, Any], most_tokens: int = _MOST_TOKENS) -> str:
+        """Its answer to a picture and a text, or to a text alone.
 
         Too many requests, errors of the server, and answers that break off are tried again, ever later, as long as
         there is time; `Retry-After` is heeded. A server that can't be reached is left alone for half a minute.
+
+        Args:
+            jpeg: the picture; None: there is none.
+            text: the question.
+            schema: JSON schema of the answer.
+            most_tokens: of the answer, what a model thinks aloud included.
 
         Raises:
             VlmError: there is no answer; says why, and what to do.
@@ -108,7 +119,7 @@ class EndpointVlm:
         pauses = [_FIRST_WAIT * 2**i for i in range(_TRIES - 1)]
         while True:
             try:
-                return self._without_key(self._try(jpeg, text, schema, deadline))
+                return self._without_key(self._try(_content_of(jpeg, text), schema, most_tokens, deadline))
             except Exception as error:  # the package's own, its HTTP library's, and whatever a server can provoke
                 pause = max(pauses.pop(0), _retry_after(error)) if pauses and _passing(error) else math.inf
                 if monotonic() + pause >= deadline:
@@ -117,16 +128,16 @@ class EndpointVlm:
                     pauses.clear()  # one more try is enough
             sleep(pause)
 
-    def _try(self, jpeg: bytes, text: str, schema: Mapping[str, Any], deadline: float) -> str:
+    def _try(
+        self, content: str | list[dict[str, Any]], schema: Mapping[str, Any], most_tokens: int, deadline: float
+    ) -> str:
         """One try; a server that knows no schema, or no limit of tokens, is asked again without."""
         import openai
 
-        url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
         form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
         options: list[dict[str, Any]] = [
-            {"response_format": form, "max_tokens": _MOST_TOKENS},
-            {"max_tokens": _MOST_TOKENS},
+            {"response_format": form, "max_tokens": most_tokens},
+            {"max_tokens": most_tokens},
             {},
         ]
         for level in range(self._options, len(options)):
@@ -204,6 +215,14 @@ class EndpointVlm:
 
     def _without_key(self, said: str) -> str:
         return said.replace(self._key, "***") if self._key else said
+
+
+def _content_of(jpeg: bytes | None, text: str) -> str | list[dict[str, Any]]:
+    """A message; without a picture it is a plain text, since servers of text models know no parts."""
+    if jpeg is None:
+        return text
+    url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+    return [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
 
 
 def _content(body: bytes, kind: str) -> str:
