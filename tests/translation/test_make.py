@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -48,7 +49,9 @@ def test_verses_are_asked_in_batches_with_their_poems_and_no_picture(own_home: P
         made = matcher.translate(verses, nobody, batch=8)
         assert made.count == len(verses) == len(matcher.corpus) and not made.skipped
         assert len(server.requests) == -(-len(verses) // 8)
-        assert sorted(v for i in range(len(server.requests)) for v in server.verses(i)) == sorted(v.text for v in verses)
+        assert sorted(v for i in range(len(server.requests)) for v in server.verses(i)) == sorted(
+            v.text for v in verses
+        )
         first = server.requests[0]
         assert isinstance(first["messages"][0]["content"], str)  # servers of text models know no parts
         schema = first["response_format"]["json_schema"]["schema"]
@@ -61,7 +64,7 @@ def test_verses_are_asked_in_batches_with_their_poems_and_no_picture(own_home: P
     of_poem = [[by_text[text].poem_id for text in server.verses(i)] for i in range(len(server.requests))]
     together = [poem for batch in of_poem for poem in batch]
     assert [p for i, p in enumerate(together) if p not in together[:i]] == list(dict.fromkeys(together))
-    assert sum(a != b for a, b in zip(together, together[1:], strict=False)) == len(set(together)) - 1  # side by side
+    assert sum(a != b for a, b in itertools.pairwise(together)) == len(set(together)) - 1  # side by side
 
 
 def test_only_what_was_asked_for_is_translated(own_home: Path) -> None:
@@ -121,7 +124,9 @@ def test_what_is_wrong_in_an_answer_is_asked_for_once_more_then_skipped(own_home
 def test_a_server_that_fails_midway_costs_nothing_that_came_before(own_home: Path) -> None:
     with serving(translates(made_up), translates(made_up), error(401, f"bad key {KEY}")) as server:
         matcher = asking(server, own_home, vlm_api_key=KEY)
-        with pytest.raises(VlmError, match=r"^the VLM translator-7b at \S+ refuses the key; .*; 10 of \d+ translations") as no:
+        with pytest.raises(
+            VlmError, match=r"^the VLM translator-7b at \S+ refuses the key; .*; 10 of \d+ translations"
+        ) as no:
             matcher.translate(matcher.untranslated(), nobody, batch=5)
         assert "\n" not in str(no.value) and KEY not in str(no.value)
         done = {verse for i in (0, 1) for verse in server.verses(i)}
@@ -135,7 +140,9 @@ def test_a_server_that_fails_midway_costs_nothing_that_came_before(own_home: Pat
 def test_a_model_that_cant_translate_is_given_up_early(own_home: Path) -> None:
     with serving(says("I am sorry, I only speak English.")) as server:
         matcher = asking(server, own_home)
-        with pytest.raises(VlmError, match=r"'I am sorry, [^']*', which holds no translation, as did 2 .*another model"):
+        with pytest.raises(
+            VlmError, match=r"'I am sorry, [^']*', which holds no translation, as did 2 .*another model"
+        ):
             matcher.translate(matcher.untranslated(), nobody, batch=4)
         assert len(server.requests) == 6
     assert not (own_home / "translations.sqlite").exists()
@@ -240,7 +247,11 @@ def test_the_estimate_counts_every_question(own_home: Path) -> None:
         due = estimate(asked)
         matcher.translate(matcher.untranslated(), nobody, batch=7)
         assert due.requests == len(server.requests) and due.verses == len(matcher.corpus)
-        assert due.tokens_in == sum(len(server.text(i)) for i in range(due.requests)) == sum(map(len, map(question, asked)))
+        assert (
+            due.tokens_in
+            == sum(len(server.text(i)) for i in range(due.requests))
+            == sum(map(len, map(question, asked)))
+        )
         assert due.verses * 20 < due.tokens_out < due.verses * 80
         assert due.cost(1e6, 0) == due.tokens_in and due.cost(0, 2e6) == 2 * due.tokens_out
     assert estimate([]).requests == 0

@@ -12,17 +12,17 @@ from vlm_server import Server
 from image2poem import ImageToPoem, Settings
 from image2poem.corpus import build_corpus
 
-TOWARDS = "沧海月明珠有泪，蓝田日暖玉生烟。"
-SAID = "大洋上圆盘高挂，蚌里的宝贝像在哭；山里阳光和煦，宝石冒出轻雾。"
-ASKED = "贝壳里的宝贝在大洋上哭"  # shares no character with the verse
+BRIDE = "妆罢低声问夫婿，画眉深浅入时无。"
+SAID = "我把考卷写成这个样子，您这位主考官喜欢吗？"
+ASKED = "考卷写得如何，主考官喜欢吗"  # shares no character with the verse
 WORKS = [
     {
-        "Title": "锦瑟",
-        "Author": "李商隐",
+        "Title": "近试上张水部",
+        "Author": "朱庆馀",
         "Dynasty": "唐代",
         "Kind": "诗",
-        "Content": f"庄生晓梦迷蝴蝶，望帝春心托杜鹃。\r\n{TOWARDS}",
-        "Translation": f"有人早晨睡着，以为自己是会飞的昆虫；有个国王把情意交给一只鸟去唱。\r\n{SAID}",
+        "Content": f"洞房昨夜停红烛，待晓堂前拜舅姑。\r\n{BRIDE}",
+        "Translation": f"新婚的屋子昨晚一直亮着灯火，等天亮了要去见公婆。\r\n{SAID}",
     }
 ]
 _WORDS = "大家都说这里那个样子很好看又安静得出奇叫人忘不了只想慢些走再留一会儿听听风声看看远处"
