@@ -33,7 +33,8 @@ SIGHT = ("cross_modal", "imagery", "lexical", "vernacular")
 STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 START = fusion.Weights(
     routes={"cross_modal": 3.0, "imagery": 1.5, "lexical": 0.2, "vernacular": 0.2, "words": 4.0, "words_lexical": 2.0,
-            "description": 3.0, "description_lexical": 1.5, "hyde": 2.0},
+            "description": 3.0, "description_lexical": 1.5, "hyde": 2.0, "translation": 0.75, "translation_lexical": 0.4,
+            "words_translation": 3.0, "words_translation_lexical": 1.5},
     fame=0.1, repetition=0.2,
 )  # fmt: skip
 Found = Mapping[str, routes.Ranked]
@@ -106,7 +107,8 @@ def words_share(matcher: ImageToPoem, held_out: Path, most: int = 400) -> tuple[
         if (verse := matcher.corpus.find(r["pos"][0])) is not None and verse < limit
     ]
     rows = random.Random(0).sample(rows, min(most, len(rows)))
-    found = [(routes.find(matcher.library, Sight(None, (), ""), query, None), verse) for query, verse in rows]
+    library = replace(matcher.library, translations=None)  # which would hold the very sentences, maybe
+    found = [(routes.find(library, Sight(None, (), ""), query, None), verse) for query, verse in rows]
     results = {}
     for share in (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0):
         weights = fusion.Weights({"words": share, "words_lexical": 1 - share}, 0.0, 0.0)
