@@ -422,7 +422,8 @@ class ImageToPoem:
             except IndexFileError:
                 pass
             else:
-                self._build_translations(progress, missing_only=True)
+                with self._exact_command():
+                    self._build_translations(progress, missing_only=True)
                 return
         with self._exact_command():
             self._build_verses(progress)
