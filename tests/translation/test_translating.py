@@ -178,6 +178,22 @@ def test_with_nobody_at_the_keyboard_it_wants_yes(own_home: Path) -> None:
         assert refused == "nobody can be asked whether to start; say so with --yes"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no pseudo-terminals")
+@pytest.mark.parametrize(("key", "requests"), [("n", 0), ("y", 1)])
+def test_somebody_at_the_keyboard_is_asked(own_home: Path, key: str, requests: int) -> None:
+    ours, theirs = os.openpty()
+    with serving(translates(made_up)) as server:
+        command = [sys.executable, "-m", "image2poem", *at(server, "--limit", "2")]
+        os.write(ours, f"{key}\n".encode())
+        done = subprocess.run(
+            command, stdin=theirs, capture_output=True, text=True, env=own_environment(own_home), timeout=120
+        )
+        assert done.returncode == 0 and "Shall they be translated?" in done.stderr
+        assert len(server.requests) == requests and ("2 verses translated" in done.stdout) == (requests == 1)
+    os.close(ours)
+    os.close(theirs)
+
+
 def test_skipped_verses_are_told(own_home: Path) -> None:
     with serving(translates(lambda verse: None if "故乡" in verse else made_up(verse))) as server:
         done = run(*at(server, "--yes", "--author", "李白"), home=own_home)
