@@ -78,7 +78,7 @@ _CHINESE = {
     "sure": "开始翻译吗？",
     "made": "译了 {count:,} 句",
     "none_left": "每一句都有译文了",
-    "skipped": "{count:,} 句问了两遍也没有可用的译文，跳过了：{verses}",
+    "skipped": "{count:,} 句没有得到可用的译文，跳过了：{verses}",
     "new": "诗库里没有这句，卡片上标为新作；若它确有出处，请先把那首诗加入诗库：image2poem corpus --source",
 }
 _ENGLISH = {
@@ -102,7 +102,7 @@ _ENGLISH = {
     "sure": "Shall they be translated?",
     "made": "{count:,} verses translated",
     "none_left": "every verse has a translation",
-    "skipped": "{count:,} verses were skipped, since two answers held no translation of use: {verses}",
+    "skipped": "{count:,} verses were skipped, since no translation of use was had of them: {verses}",
     "new": "the corpus doesn't have this verse, so the card says 新作 (composed); if it has a source, add the poem: "
     "image2poem corpus --source",
 }

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from translation_fakes import asking, made_up, nobody
-from vlm_server import Server, error, hangs, says, serving, translates, truncated
+from vlm_server import Server, asked, error, hangs, says, serving, translates, truncated
 
 from image2poem import Filters
 from image2poem.errors import FilterError, SettingsError, VlmError
@@ -57,8 +57,8 @@ def test_verses_are_asked_in_batches_with_their_poems_and_no_picture(own_home: P
         schema = first["response_format"]["json_schema"]["schema"]
         assert schema["required"] == [str(i) for i in range(1, 9)] and schema["additionalProperties"] is False
         assert first["max_tokens"] > 2000
-        asked = "".join(server.text(i) for i in range(len(server.requests)))
-        assert "举头望明月，低头思故乡。（李白《静夜思》）" in asked and KEY not in str(server.requests)
+        said = "".join(server.text(i) for i in range(len(server.requests)))
+        assert "举头望明月，低头思故乡。（李白《静夜思》）" in said and KEY not in str(server.requests)
         assert server.headers[0]["authorization"] == f"Bearer {KEY}"
     by_text = {verse.text: verse for verse in verses}
     of_poem = [[by_text[text].poem_id for text in server.verses(i)] for i in range(len(server.requests))]
@@ -140,12 +140,32 @@ def test_a_server_that_fails_midway_costs_nothing_that_came_before(own_home: Pat
 def test_a_model_that_cant_translate_is_given_up_early(own_home: Path) -> None:
     with serving(says("I am sorry, I only speak English.")) as server:
         matcher = asking(server, own_home)
-        with pytest.raises(
-            VlmError, match=r"'I am sorry, [^']*', which holds no translation, as did 2 .*another model"
-        ):
+        with pytest.raises(VlmError, match=r"^3 questions in a row .* 'I am sorry, [^']*', which holds no translation"):
             matcher.translate(matcher.untranslated(), nobody, batch=4)
         assert len(server.requests) == 6
     assert not (own_home / "translations.sqlite").exists()
+
+
+def test_a_question_that_a_server_refuses_doesnt_stop_the_others(own_home: Path) -> None:
+    def afraid(handler: Any, request: dict[str, Any]) -> None:
+        (error(400, "inappropriate content") if "霜叶" in asked(request) else translates(made_up))(handler, request)
+
+    with serving(afraid) as server:
+        matcher = asking(server, own_home)
+        made = matcher.translate(matcher.untranslated(), nobody, batch=4)
+        assert 1 <= len(made.skipped) <= 4 and any("霜叶" in verse.text for verse in made.skipped)
+        assert made.count + len(made.skipped) == len(matcher.corpus)
+    verses = matcher.corpus.verses(range(20))
+    with (
+        serving(error(400, "no such thing")) as server,
+        pytest.raises(VlmError, match=r"^3 .*: .* 400 \(no such thing\)"),
+    ):
+        asking(server, own_home).translate(verses, nobody, batch=4)
+    with (
+        serving(error(400, "no such thing")) as server,
+        pytest.raises(VlmError, match=r"^nothing was .* 400 \(no such"),
+    ):
+        asking(server, own_home).translate(verses[:3], nobody)
 
 
 # --- the command
@@ -163,10 +183,10 @@ def test_the_command_says_what_it_will_take_and_asks_nobody_with_yes(own_home: P
         kept = b"".join(path.read_bytes() for path in own_home.rglob("*") if path.is_file())
         assert KEY not in done.stdout + done.stderr and KEY.encode() not in kept
         assert run(*at(server, "--yes"), home=own_home).returncode == 0
-        asked = len(server.requests)
+        before = len(server.requests)
         again = run(*at(server), home=own_home)  # nothing left: nobody is asked, no server either
         assert (again.returncode, again.stdout) == (0, "every verse has a translation\n")
-        assert len(server.requests) == asked
+        assert len(server.requests) == before
 
 
 def test_with_nobody_at_the_keyboard_it_wants_yes(own_home: Path) -> None:
@@ -249,8 +269,8 @@ def test_a_run_that_was_stopped_loses_a_batch_at_most(own_home: Path, kill: str)
         done = [verse for i in (0, 1) for verse in server.verses(i)]
     with serving(translates(made_up)) as server:
         assert run(*at(server, "--yes"), home=own_home).returncode == 0
-        asked = [verse for i in range(len(server.requests)) for verse in server.verses(i)]
-        assert len(done) == 10 and not set(done) & set(asked)
+        again = [verse for i in range(len(server.requests)) for verse in server.verses(i)]
+        assert len(done) == 10 and not set(done) & set(again)
 
 
 # --- the estimate
@@ -259,14 +279,14 @@ def test_a_run_that_was_stopped_loses_a_batch_at_most(own_home: Path, kill: str)
 def test_the_estimate_counts_every_question(own_home: Path) -> None:
     with serving(translates(made_up)) as server:
         matcher = asking(server, own_home)
-        asked = batches(matcher.untranslated(), 7)
-        due = estimate(asked)
+        questions = batches(matcher.untranslated(), 7)
+        due = estimate(questions)
         matcher.translate(matcher.untranslated(), nobody, batch=7)
         assert due.requests == len(server.requests) and due.verses == len(matcher.corpus)
         assert (
             due.tokens_in
             == sum(len(server.text(i)) for i in range(due.requests))
-            == sum(map(len, map(question, asked)))
+            == sum(map(len, map(question, questions)))
         )
         assert due.verses * 20 < due.tokens_out < due.verses * 80
         assert due.cost(1e6, 0) == due.tokens_in and due.cost(0, 2e6) == 2 * due.tokens_out

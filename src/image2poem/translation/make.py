@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from image2poem.errors import VlmError
+from image2poem.errors import RefusedError, VlmError
 from image2poem.model import Verse
 from image2poem.translation.batch import answer_schema, most_tokens, question
 from image2poem.translation.reading import read_translations
@@ -36,6 +36,8 @@ def translate(
 ) -> Made:
     """Have all batches translated. What is missing or wrong in an answer is asked for once more, then skipped.
 
+    A question that the server refuses, as some do for a word they fear, is skipped as well.
+
     Args:
         batches: verses to translate, together as one question each.
         endpoint: the model.
@@ -43,17 +45,21 @@ def translate(
         progress: called with (verses done, all).
 
     Raises:
-        VlmError: the model doesn't answer, or three times in a row with nothing of use; says how many are kept.
+        VlmError: the model doesn't answer, or three times in a row, or at all, with nothing of use; says how many are kept.
         TranslationError: the store is damaged or can't be written.
     """
     total, done, made, useless = sum(map(len, batches)), 0, 0, 0
     skipped: list[Verse] = []
+    why = ""  # the last question brought nothing
     progress(0, total)
     for batch in batches:
-        left, answer = list(batch), ""
+        left = list(batch)
         for _ in range(2):
             try:
                 answer = endpoint.ask(None, question(left), answer_schema(left), most_tokens(left))
+            except RefusedError as error:
+                why = str(error)
+                break
             except VlmError as error:
                 raise VlmError(f"{error}; {_kept(made, total)}") from None
             found = read_translations(answer, [verse.text for verse in left])
@@ -63,15 +69,15 @@ def translate(
             left = [verse for verse in left if verse.text not in good]
             if not left:
                 break
+            why = f"the model {endpoint.name} answered {shown(answer)}, which holds no translation; try another model"
         useless = useless + 1 if len(left) == len(batch) else 0
         if useless == _USELESS:
-            raise VlmError(
-                f"the model {endpoint.name} answered {shown(answer)}, which holds no translation, as did {_USELESS - 1} "
-                f"answers before; try another model; {_kept(made, total)}"
-            )
+            raise VlmError(f"{_USELESS} questions in a row brought nothing: {why}; {_kept(made, total)}")
         skipped += left
         done += len(batch)
         progress(done, total)
+    if skipped and not made:
+        raise VlmError(f"nothing was translated: {why}")
     return Made(made, tuple(skipped))
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-from image2poem.errors import ModelError, SettingsError, VlmError
+from image2poem.errors import ModelError, RefusedError, SettingsError, VlmError
 from image2poem.settings import Settings
 from image2poem.vlm.presets import PRESETS, SIDE
 
@@ -111,7 +111,7 @@ class EndpointVlm:
             most_tokens: of the answer, what a model thinks aloud included.
 
         Raises:
-            VlmError: there is no answer; says why, and what to do.
+            VlmError: there is no answer; says why, and what to do. A `RefusedError` where another question may have one.
         """
         if monotonic() < self._down_until:
             raise VlmError(self._down)
@@ -199,7 +199,8 @@ class EndpointVlm:
             reason, remedy = "gave an answer that can't be read", "check that the address is right (most end on /v1)"
         if status not in (401, 403) and (detail := self._detail(error)):  # which repeat the key, or a part of it
             reason += f" ({detail})"
-        explained = VlmError(f"the VLM {self.name} {reason}; {remedy}")
+        kind = RefusedError if status in (400, 413, 422) else VlmError
+        explained = kind(f"the VLM {self.name} {reason}; {remedy}")
         if down:
             self._down_until, self._down = monotonic() + _REST, str(explained)
         return explained
