@@ -63,7 +63,8 @@ class Asked:
     ) -> None:
         self.fame, self.reranker, self.verses, self.query = matcher.facets.fame, reranker, verses, sight.description
         self.kind = "words" if words else "description" if sight.described else "sight"
-        self.found: Found = routes.find(matcher.library, sight, words, None)
+        library = replace(matcher.library, translations=None)  # which might hold the very sentences that are asked
+        self.found: Found = routes.find(library, sight, words, None)
 
     def ids(self, weights: fusion.Weights) -> NDArray[np.int64]:
         """The verses that `match` or `search` would find, best first."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation import bench, context, speed
+from evaluation import bench, context, speed, translation
 from image2poem import ImageToPoem
 from image2poem.errors import Image2PoemError
 
@@ -185,3 +185,28 @@ def test_a_bench_photo_gets_a_date_and_a_place(matcher: ImageToPoem) -> None:
     assert answer.sight.context.festivals == ("中秋",) and answer.sight.context.places[0] == "鹳雀楼"
     assert context.lines_that_belong(answer) >= 1
     assert context.lines_that_belong(matcher.match(context.photo_taken(photo, None, None, 20))) == 0
+
+
+def test_the_bench_of_translations_asks_in_other_words(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {
+        "床前明月光，疑是地上霜。": "月亮的光洒在床前，好像地上结了霜。",
+        "孤舟蓑笠翁，独钓寒江雪。": "一只小船上，穿蓑衣的老人在雪里钓鱼。",
+        "大漠孤烟直，长河落日圆。": "沙漠里一缕烟笔直上升，河面上太阳又大又圆。",
+    }
+    said = {"床前明月光": "月亮的光洒在床前，好像地上结了霜！", "大漠孤烟直": "荒凉的地方，烟像柱子一般。"}
+    files = []
+    for name, rows in (("told", told), ("said", said)):
+        files.append(tmp_path / f"{name}.jsonl")
+        lines = (json.dumps({"verse": verse, "vernacular": text}) for verse, text in rows.items())
+        files[-1].write_text("\n".join(lines), "utf-8")
+    monkeypatch.setenv("IMAGE2POEM_HOME", str(home))
+    monkeypatch.setattr(
+        sys, "argv", ["translation", "--translations", str(files[0]), "--said", str(files[1]), "--queries", "1"]
+    )
+    translation.main()
+    head, _, *table = capsys.readouterr().out.splitlines()
+    assert head.startswith("2 of 30 verses translated; 1 sentences about some of these")
+    assert len(table) == 2 + len(translation.STEPS) and all(row.count("|") == 7 for row in table)
+    assert not list(home.glob("index/*queries*"))

@@ -61,6 +61,7 @@ def test_a_verse_is_searched_for_and_its_poem_read(matcher: ImageToPoem) -> None
     found = call(matcher, "search_verse", description="瀑布像银河落下来", author=["李白"], top=1).structured_content
     (match,) = found["matches"]
     assert match["verse"] == "飞流直下三千尺，疑是银河落九天。"
+    assert match["translation"] is match["translation_by"] is None and match["translation_made"] is False
     poem = call(matcher, "get_poem", poem_id=match["poem_id"], readings=True).structured_content
     assert match["verse"] in poem["verses"] and poem["author"] == "李白"
     assert poem["pinyin"][1][0] == ["飞", "fēi"]

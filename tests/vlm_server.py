@@ -6,6 +6,7 @@ import base64
 import contextlib
 import http.server
 import json
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -46,6 +47,28 @@ def says(content: Any) -> Answer:
 def error(status: int, message: str = "no", **headers: str) -> Answer:
     """Answer with an error as OpenAI's API words them."""
     return raw(status, json.dumps({"error": {"message": message, "type": "x"}}).encode(), **headers)
+
+
+def asked(request: dict[str, Any]) -> str:
+    """The text of a request, with a picture or without."""
+    content = request["messages"][0]["content"]
+    return content if isinstance(content, str) else "".join(p["text"] for p in content if p["type"] == "text")
+
+
+def numbered(request: dict[str, Any]) -> dict[str, str]:
+    """Number -> verse of a request to translate."""
+    return dict(re.findall(r"^(\d+)\. ([^（]+)（", asked(request), re.MULTILINE))
+
+
+def translates(translation: Callable[[str], str | None]) -> Answer:
+    """Answer with the translation of each verse, None leaving it out."""
+
+    def answer(handler: http.server.BaseHTTPRequestHandler, request: dict[str, Any]) -> None:
+        said = {number: translation(verse) for number, verse in numbered(request).items()}
+        given = {number: text for number, text in said.items() if text is not None}
+        says(json.dumps(given, ensure_ascii=False))(handler, request)
+
+    return answer
 
 
 def truncated(content: Any) -> Answer:
@@ -107,7 +130,11 @@ class Server:
 
     def text(self, at: int = 0) -> str:
         """The text of a request."""
-        return "".join(p["text"] for p in self.requests[at]["messages"][0]["content"] if p["type"] == "text")
+        return asked(self.requests[at])
+
+    def verses(self, at: int = 0) -> list[str]:
+        """The verses that a request wants translated."""
+        return list(numbered(self.requests[at]).values())
 
 
 @contextlib.contextmanager

@@ -8,12 +8,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from image2poem.errors import CardError, Image2PoemError
+from image2poem.errors import CardError, Image2PoemError, SettingsError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -68,6 +69,16 @@ _CHINESE = {
     "composed": "新作",
     "nothing": "没有合适的诗句；放宽筛选条件再试",
     "explain": "得分由来（括号内为该路名次）",
+    "plain": "白话",
+    "of_source": "（{by}）",
+    "of_model": "（模型 {by} 译）",
+    "estimate": "{verses:,} 句没有译文，要向 {model} 发 {requests:,} 个请求：约 {tokens_in:,} 个词元去，{tokens_out:,} 个词元回",
+    "cost": "，按所给价格约 {cost:,.2f}",
+    "no_price": "；用 --price-in 和 --price-out 给出每百万词元的价格，就能算出花费",
+    "sure": "开始翻译吗？",
+    "made": "译了 {count:,} 句",
+    "none_left": "每一句都有译文了",
+    "skipped": "{count:,} 句没有得到可用的译文，跳过了：{verses}",
     "new": "诗库里没有这句，卡片上标为新作；若它确有出处，请先把那首诗加入诗库：image2poem corpus --source",
 }
 _ENGLISH = {
@@ -81,6 +92,17 @@ _ENGLISH = {
     "composed": "composed",
     "nothing": "no verse fits; ask with fewer filters",
     "explain": "its score is made of (rank there)",
+    "plain": "in plain words",
+    "of_source": " ({by})",
+    "of_model": " (by the model {by})",
+    "estimate": "{verses:,} verses have no translation: {requests:,} requests to {model}, "
+    "about {tokens_in:,} tokens there and {tokens_out:,} back",
+    "cost": ", which cost about {cost:,.2f}",
+    "no_price": "; --price-in and --price-out, of a million tokens, say what that costs",
+    "sure": "Shall they be translated?",
+    "made": "{count:,} verses translated",
+    "none_left": "every verse has a translation",
+    "skipped": "{count:,} verses were skipped, since no translation of use was had of them: {verses}",
     "new": "the corpus doesn't have this verse, so the card says 新作 (composed); if it has a source, add the poem: "
     "image2poem corpus --source",
 }
@@ -319,6 +341,55 @@ def index(
         matcher.build_index(tell)
 
 
+@app.command()
+def translate(
+    dynasty: Dynasty = None,
+    author: Author = None,
+    genre: Genre = None,
+    form: Form = None,
+    tag: Tag = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many verses, the best known.")] = None,
+    llm_url: Annotated[
+        str | None, typer.Option("--llm-url", help="Ask this server of the OpenAI protocol: http://localhost:8000/v1")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Which model the server shall use.")] = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, max=50, help="Verses a request.")] = 20,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Also what another model translated before.")] = False,
+    price_in: Annotated[float | None, typer.Option("--price-in", min=0, help="Of a million tokens asked.")] = None,
+    price_out: Annotated[float | None, typer.Option("--price-out", min=0, help="Of a million answered.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before it starts.")] = False,
+    home: Home = None,
+    size: Size = None,
+    text_encoder: TextModel = None,
+) -> None:
+    """Have a language model translate verses that have no translation, to find them by everyday words."""
+    from image2poem.matcher import ImageToPoem
+    from image2poem.translation.batch import batches, estimate
+    from image2poem.vlm import aimed
+
+    words = _words()
+    matcher = ImageToPoem(aimed(_settings(home, size, text_encoder), llm_url, model))
+    asked = matcher.translator.name  # a server that isn't set up is said before anything else
+    verses = matcher.untranslated(_filters(dynasty, author, genre, form, tag), limit, fresh)
+    if verses:
+        due = estimate(batches(verses, batch))
+        priced = price_in is not None or price_out is not None
+        cost = words["cost"].format(cost=due.cost(price_in or 0, price_out or 0)) if priced else words["no_price"]
+        print(words["estimate"].format(**asdict(due), model=asked) + cost, file=sys.stderr)
+        if not yes:
+            if not sys.stdin.isatty():
+                raise SettingsError("nobody can be asked whether to start; say so with --yes")
+            if not typer.confirm(words["sure"], err=True):
+                return
+    _ = matcher.text_encoder  # ahead of our bars: a download has its own
+    with _progress() as tell:
+        made = matcher.translate(verses, tell, batch)
+    if made.skipped:
+        some = " ".join(verse.text for verse in made.skipped[:5]) + (" ..." if len(made.skipped) > 5 else "")
+        print(words["skipped"].format(count=len(made.skipped), verses=some), file=sys.stderr)
+    print(words["made"].format(count=made.count) if verses else words["none_left"])
+
+
 @corpus_app.callback(invoke_without_command=True)
 def corpus(context: typer.Context, source: Source = None, home: Home = None) -> None:
     """Fetch and build the corpus of poems (without a sub-command)."""
@@ -439,6 +510,9 @@ def _print_match(item: Match, words: dict[str, str], explain: bool) -> None:
         notes.append(f"{words['quotes']}: " + ", ".join(f"{q.clause} ({q.author}《{q.title}》)" for q in item.quotes))
     if notes:
         print("   " + "       ".join(notes))
+    if item.translation:
+        whose = words["of_model" if item.translation_made else "of_source"].format(by=item.translation_by)
+        print(f"   {words['plain']}: {item.translation}{whose}")
 
 
 def _source(item: Match) -> str:

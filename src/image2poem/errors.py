@@ -56,3 +56,11 @@ class ExtraError(Image2PoemError):
 
 class VlmError(Image2PoemError):
     """A vision-language model can't be reached, gives no answer, or one that is of no use."""
+
+
+class RefusedError(VlmError):
+    """A server that is there won't answer this very question."""
+
+
+class TranslationError(Image2PoemError):
+    """The file of the translations that models made is damaged, or can't be written."""

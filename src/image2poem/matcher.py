@@ -19,8 +19,9 @@ from image2poem.corpus import Corpus, Facets, Filters, Progress, mask, open_corp
 from image2poem.corpus.convert import simplify_verse
 from image2poem.encoders import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
 from image2poem.errors import IndexFileError
-from image2poem.index.manifest import COMMAND
-from image2poem.model import Imagery, Match, Matches, Origin, Photo, Sight
+from image2poem.index import translations as translations_index
+from image2poem.index.manifest import COMMAND, NAME
+from image2poem.model import Imagery, Match, Matches, Origin, Photo, Sight, Verse
 from image2poem.photo import load_photo
 from image2poem.rerank import Reranker, load_reranker
 from image2poem.retrieval import diversity, fusion, guests, naming, occasions, reranking, routes
@@ -29,14 +30,18 @@ from image2poem.settings import Settings, load_settings
 from image2poem.sight import Seer, zeroshot
 from image2poem.sight.builtin import BuiltinSeer, ImageryScale, load_imagery, load_usual_chances
 from image2poem.sight.lexicon import Lexicon, load_lexicon
+from image2poem.translation import known
+from image2poem.translation.store import TranslationStore
 from image2poem.vlm import Opinion
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from image2poem.index import VectorIndex
+    from image2poem.index import TranslationIndex, VectorIndex
+    from image2poem.translation.make import Made
     from image2poem.vlm.asking import Asker
+    from image2poem.vlm.endpoint import EndpointVlm
 
 SIDE = 640  # pixels on a photo's longer side that sight has use for
 DESCRIBED = 0.9  # the chance of a term that a description mentions
@@ -171,7 +176,7 @@ class ImageToPoem:
         if candidates:
             vectors = self.text_encoder.encode_document([candidate.text for candidate in candidates])
             found["hyde"] = routes.hyde(self.library, vectors, allowed)
-        fused = fusion.fuse(found, self.weights, pool.fame, outside={"hyde": len(self.facets)})
+        fused = fusion.fuse(found, self.weights, pool.fame)
         favours = self._favours(sight, words, allowed, found)
         if only_lines:
             fused, favours = fusion.only(fused, pool.numbers(candidates)), {}
@@ -181,7 +186,8 @@ class ImageToPoem:
             fused, favours = again.fused, again.favours
         chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)
         notes = (f"this answer lacks what the VLM would add: {opinion.note}",) if opinion.note else ()
-        return self._from(None, Matches(photo, sight, self._matches(chosen, sight, fused, pool), notes, seen))
+        items = known.translated(self._matches(chosen, sight, fused, pool), self.corpus, self.translation_store)
+        return self._from(None, Matches(photo, sight, items, notes, seen))
 
     def _texts(self, pool: guests.Pool) -> Callable[[Sequence[int]], list[str]]:
         """Gives the lines of the numbers of a search, verses and guests."""
@@ -341,7 +347,32 @@ class ImageToPoem:
             self.text_encoder,
             lambda: self.photo_space,
             names.agreement(self._usual_chances),
+            self.translations,
         )
+
+    @cached_property
+    def translations(self) -> TranslationIndex | None:
+        """What the verses' translations say; None if there are none."""
+        with self._exact_command():
+            return translations_index.open_translations(
+                self._translations_folder, self.text_encoder, self.corpus.corpus_id
+            )
+
+    @property
+    def translation_store(self) -> TranslationStore:
+        """The translations that models made."""
+        return TranslationStore(self.settings.translations_file)
+
+    @cached_property
+    def translator(self) -> EndpointVlm:
+        """The model behind a server that the settings name, to translate with.
+
+        Raises:
+            SettingsError, ModelError: none is named, or it can't be asked.
+        """
+        from image2poem.vlm import load_endpoint
+
+        return load_endpoint(self.settings)
 
     @cached_property
     def photo_space(self) -> routes.PhotoSpace | None:
@@ -373,6 +404,10 @@ class ImageToPoem:
 
     def _folder(self, encoder: TextEncoder) -> Path:
         return index.index_folder(self.settings.index_dir, encoder.model_id, self.settings.size)
+
+    @property
+    def _translations_folder(self) -> Path:
+        return translations_index.translations_folder(self.settings.index_dir, self.text_encoder, self.settings.size)
 
     @contextmanager
     def _exact_command(self) -> Iterator[None]:
@@ -409,11 +444,14 @@ class ImageToPoem:
             except IndexFileError:
                 pass
             else:
+                with self._exact_command():
+                    self._build_translations(progress, missing_only=True)
                 return
         with self._exact_command():
             self._build_verses(progress)
             if tower := self.image_encoder.text_tower:
                 self._build_photo_space(tower, progress)
+            self._build_translations(progress)
 
     def _build_verses(self, progress: Progress) -> None:
         folder = self._folder(self.text_encoder)
@@ -442,12 +480,72 @@ class ImageToPoem:
         path = zeroshot.phrases_file(folder, tower, self.lexicon)
         zeroshot.write_phrases(path, zeroshot.phrase_vectors(tower, self.lexicon))
 
+    def _build_translations(self, progress: Progress, missing_only: bool = False) -> None:
+        """Have all translations searched that there are; where there are none nothing is written."""
+        there = known.gather(self.corpus, self.translation_store, self._count)
+        folder = self._translations_folder
+        if missing_only and translations_index.is_current(there, self.text_encoder, folder):
+            return
+        for name in ("translations", "library"):  # opened before, with fewer
+            self.__dict__.pop(name, None)
+        translations_index.build_translations(
+            there, self.text_encoder, folder, lambda done, total: progress("encoding translations", done, total)
+        )
+
+    def untranslated(
+        self, filters: Filters | None = None, limit: int | None = None, fresh: bool = False
+    ) -> list[Verse]:
+        """The best-known verses that have no translation, of those that are searched.
+
+        Args:
+            filters: which verses are meant.
+            limit: at most so many.
+            fresh: those too that another model than `translator` translated.
+
+        Raises:
+            Image2PoemError: there is no corpus, a filter names nobody, or what models made is damaged.
+        """
+        besides = self.translator.model if fresh else None
+        return known.untranslated(
+            self.corpus, self.translation_store, self._count, filters or Filters(), limit, besides
+        )
+
+    def translate(self, verses: Sequence[Verse], progress: Progress, batch: int | None = None) -> Made:
+        """Have a language model translate verses, and have all translations searched.
+
+        Each answer is kept when it comes: whoever interrupts this loses one, and `untranslated` gives the rest.
+
+        Args:
+            verses: to translate.
+            progress: told the stage, what is done and the total.
+            batch: verses a request.
+
+        Raises:
+            Image2PoemError: no server is set up, it doesn't answer or not with translations, or the disk is full.
+        """
+        from image2poem.translation.batch import SIZE, batches
+        from image2poem.translation.make import Made, translate
+
+        made = Made(0, ())
+        if verses:
+            made = translate(
+                batches(verses, batch or SIZE),
+                self.translator,
+                self.translation_store,
+                lambda done, total: progress("translating", done, total),
+            )
+        with self._exact_command():
+            self._build_translations(progress, missing_only=True)
+        return made
+
     def verify_index(self) -> None:
         """Read every byte of the index and raise IndexFileError if one is wrong."""
         with self._exact_command():
             for encoder in (self.text_encoder, self.image_encoder.text_tower):
                 if encoder is not None:
                     index.verify(self._folder(encoder))
+            if (self._translations_folder / NAME).exists():
+                index.verify(self._translations_folder)
         _ = self.library, self.photo_space
 
 

@@ -31,7 +31,7 @@ except ModuleNotFoundError as error:
 _INSTRUCTIONS = (
     "Finds real lines of classical Chinese verse for photos and descriptions. Lines whose provenance is 'retrieved' "
     "stand in the corpus as they are given, with their true source: quote them unchanged. 'composed' ones are new: "
-    "never give them a poet."
+    "never give them a poet. A translation with translation_made is a model's: say so if you quote it."
 )
 
 _SHOWN = 900  # pixels across of a card that an assistant is shown

@@ -169,6 +169,9 @@ class Match:
     parts: Mapping[str, float] = field(default_factory=dict)  # route, fame, rerank -> its part of the score
     occasions: tuple[str, ...] = ()  # the place and the day of the photo that the line or its poem speaks of
     quotes: tuple[Quotation, ...] = ()  # only a composed line has any
+    translation: str | None = None  # into everyday Chinese, where there is one
+    translation_by: str | None = None  # the source that it is from, or the model that made it
+    translation_made: bool = False  # by a model
     origin: Origin | None = field(default=None, repr=False, compare=False)
 
     def card(self, photo: str | Path | bytes | Image | Photo | None = None, **options: Any) -> Card:

@@ -34,6 +34,9 @@ def as_record(answer: Matches) -> dict[str, Any]:
                 "ranks": dict(m.ranks),
                 "parts": {name: round(part, 4) for name, part in m.parts.items()},
                 "quotes": [asdict(quote) for quote in m.quotes],
+                "translation": m.translation,
+                "translation_by": m.translation_by,
+                "translation_made": m.translation_made,
                 "poem_id": m.poem_id,
                 "verse_id": m.verse_id,
             }

@@ -83,6 +83,11 @@ class Settings(BaseSettings):
         return self.home.expanduser() / "index"
 
     @property
+    def translations_file(self) -> Path:
+        """The SQLite file of the translations that models made."""
+        return self.home.expanduser() / "translations.sqlite"
+
+    @property
     def cache_dir(self) -> Path:
         """Folder of what was asked before."""
         return self.home.expanduser() / "cache"

@@ -320,6 +320,11 @@ def test_works_are_read_with_their_translations_as_pairs(tmp_path: Path) -> None
     ]
     assert corpus.translations(_at(corpus, "千山鸟飞绝，万径人踪灭。")) == ["所有的山，飞鸟全都断绝。"]
     assert corpus.stats.pairs == 4 and corpus.find("山不在高，有仙则名。") is None
+    pairs = corpus.pairs()
+    assert [number for number, _, _ in pairs] == [0, 1, 2, 3] and {source for _, _, source in pairs} == {"works"}
+    assert corpus.pairs(2, 3) == [pairs[2]] and corpus.pairs(4) == []
+    lines = ["夜来风雨声花落知多少", "千山鸟飞绝，万径人踪灭。", "山不在高，有仙则名。", ""]
+    assert corpus.numbers(lines) == {line: _at(corpus, line) for line in lines[:2]}
     assert corpus.verse(0).dynasty == "唐"
     assert corpus.poem(0).verses == ("春眠不觉晓，处处闻啼鸟。", "夜来风雨声，花落知多少。")
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from image2poem.retrieval.diversity import choose
-from image2poem.retrieval.fusion import Fused, Weights, fuse, load_weights
+from image2poem.retrieval.fusion import LISTED, Fused, Weights, fuse, load_weights, rate
 from image2poem.retrieval.naming import Naming, name_verses
 from image2poem.retrieval.routes import Ranked
 from image2poem.sight.lexicon import load_lexicon
@@ -40,6 +40,29 @@ def test_fame_breaks_a_tie() -> None:
     fond = Weights(routes={"a": 1.0, "b": 1.0}, fame=0.1, repetition=0.0, rerank={})
     fame = np.array([0.0, 0.1, 0.9], np.float32)
     assert fuse({"a": ranked(1, 2), "b": ranked(2, 1)}, fond, fame).ids[0] == 2
+
+
+def test_what_a_route_cant_judge_is_judged_by_the_others_alone() -> None:
+    known = np.array([True, True, False, True])  # nobody translated verse 2, nor any from 4 on
+    found = {
+        "a": Ranked(np.array([2, 1, 5]), np.array([0.9, 0.9, 0.9], np.float32)),
+        "b": Ranked(np.array([0, 3]), np.array([0.8, 0.1], np.float32), known),
+    }
+    fused = fuse(found, PLAIN, np.zeros(6, np.float32))
+    scores = dict(zip(fused.ids.tolist(), fused.scores.tolist(), strict=True))
+    assert scores[2] == scores[5] == pytest.approx(1)  # all that is known of them fits
+    assert scores[1] == pytest.approx(0.5)  # its translation says something else
+    assert scores[0] == pytest.approx(0.5) and scores[3] == pytest.approx(LISTED / 2)
+
+
+def test_verses_of_an_occasion_arent_blamed_for_having_no_translation() -> None:
+    known = np.array([True, True, False])
+    found = {"a": ranked(0, 1, 2), "b": Ranked(np.array([0, 1]), np.array([0.9, 0.1], np.float32), known)}
+    fame = np.zeros(3, np.float32)
+    ids = np.array([0, 1, 2])
+    scores = rate(ids, found, found, PLAIN, fame)
+    fused = fuse(found, PLAIN, fame)
+    assert scores == pytest.approx([dict(zip(fused.ids, fused.scores, strict=True))[i] for i in ids])
 
 
 @given(st.lists(st.permutations(range(12)), min_size=1, max_size=2))
@@ -76,6 +99,9 @@ def test_a_poem_gives_one_verse_and_the_same_things_arent_said_twice() -> None:
 
 def test_the_shipped_weights_know_every_route() -> None:
     weights = load_weights()
-    routes = "cross_modal imagery lexical vernacular description description_lexical words words_lexical hyde"
+    routes = (
+        "cross_modal imagery lexical vernacular description description_lexical words words_lexical hyde "
+        "translation translation_lexical words_translation words_translation_lexical"
+    )
     assert set(weights.routes) == set(routes.split())
     assert max(weights.routes[r] for r in ("words", "words_lexical")) == max(weights.routes.values())

@@ -58,6 +58,15 @@ def test_a_good_answer_and_what_was_asked() -> None:
         assert server.headers[0]["authorization"] == f"Bearer {KEY}"
 
 
+def test_a_text_without_a_picture_is_a_plain_text_with_a_limit_of_its_own() -> None:
+    with serving(says("好")) as server:
+        assert endpoint(server).ask(None, "译两句", SCHEMA, 4321) == "好"
+        (request,) = server.requests
+        assert request["messages"] == [{"role": "user", "content": "译两句"}]
+        assert request["max_tokens"] == 4321 and request["response_format"]["json_schema"]["schema"] == SCHEMA
+        assert endpoint(server).model == "m"
+
+
 def test_no_key_is_sent_but_the_one_that_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         monkeypatch.setenv(name, "of-another-service")

@@ -142,6 +142,26 @@ class Corpus:
         """Vernacular translations of a verse, where a source has them."""
         return [str(row[0]) for row in self._rows("SELECT translation FROM pair WHERE verse_id = ?", [int(number)])]
 
+    def pairs(self, start: int = 0, stop: int | None = None) -> list[tuple[int, str, str]]:
+        """(verse, translation, whose) where a source translates a verse with an id from start to stop (without it)."""
+        query = "SELECT verse_id, translation, source FROM pair WHERE verse_id >= ? AND verse_id < ? ORDER BY verse_id, rowid"
+        return self._rows(query, [start, len(self) if stop is None else stop])  # type: ignore[return-value]
+
+    def numbers(self, lines: Sequence[str]) -> dict[str, int]:
+        """Line -> id of the verse with its characters, for those of many lines that are one; as `find`, in one script."""
+        keys = {line: fold(line) for line in lines}
+        prints = {fingerprint(key): key for key in keys.values()}
+        ids: dict[str, int] = {}
+        wanted = list(prints)
+        for at in range(0, len(wanted), _AT_ONCE):
+            part = wanted[at : at + _AT_ONCE]
+            marks = ",".join("?" * len(part))
+            query = f"SELECT id, text, fingerprint FROM verse WHERE fingerprint IN ({marks}) ORDER BY id DESC"
+            for number, text, found in self._rows(query, part):
+                if fold(str(text)) == prints[found]:  # type: ignore[index]
+                    ids[prints[found]] = number  # type: ignore[index, assignment]
+        return {line: ids[key] for line, key in keys.items() if key in ids}
+
     def texts(self, start: int = 0, stop: int | None = None) -> list[str]:
         """The verses with ids from start to stop (without it), text only."""
         rows = self._rows(

@@ -13,6 +13,7 @@ from image2poem.index.dense import DenseIndex
 from image2poem.index.lexical import LexicalIndex, tokens
 from image2poem.index.manifest import Manifest, index_folder, verify
 from image2poem.index.store import Index, open_index, open_vectors
+from image2poem.index.translations import TranslationIndex
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,6 +25,7 @@ __all__ = [
     "Index",
     "LexicalIndex",
     "Manifest",
+    "TranslationIndex",
     "VectorIndex",
     "build_index",
     "index_folder",

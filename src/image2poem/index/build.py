@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
@@ -72,6 +72,7 @@ def build_index(
     folder: Path,
     progress: Callable[[int, int], object] = lambda done, total: None,
     lexical: bool = True,
+    beside: Mapping[str, NDArray[np.generic]] | None = None,
 ) -> Manifest:
     """Make `folder` hold the index of the first `count` verses, doing only what is left to do.
 
@@ -82,6 +83,7 @@ def build_index(
         folder: `index_folder(...)`; made if it isn't there.
         progress: called with (verses done, count) now and then, first with what earlier builds had done.
         lexical: count the verses' characters too; a second index beside the first needs its vectors only.
+        beside: file name -> array, other files of the build: another array makes another build.
 
     Raises:
         IndexFileError: another process is building here, the disk is full, or the folder can't be written.
@@ -92,7 +94,14 @@ def build_index(
     with _sentences(folder, _disk(count, encoder.dimension)):
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder):
-            return _build(verses, count, encoder, folder, progress, lexical)
+            return _build(verses, count, encoder, folder, progress, lexical, beside or {})
+
+
+def build_name(
+    verses: Verses, count: int, encoder: TextEncoder, beside: Mapping[str, NDArray[np.generic]] | None = None
+) -> str:
+    """The name of the build that `build_index` would make of these: the manifest of one that is up to date has it."""
+    return _key(_hashes(verses, count), encoder, beside or {})
 
 
 def _build(
@@ -102,10 +111,10 @@ def _build(
     folder: Path,
     progress: Callable[[int, int], object],
     lexical: bool,
+    beside: Mapping[str, NDArray[np.generic]],
 ) -> Manifest:
-    hashes = np.fromiter((verse_hash(text) for block in _blocks(verses, count) for text in block), np.uint64, count)
-    space = f"{encoder.model_id}\n{encoder.dimension}\n".encode()
-    key = hashlib.blake2b(space + hashes.tobytes(), digest_size=16).hexdigest()
+    hashes = _hashes(verses, count)
+    key = _key(hashes, encoder, beside)
     build = folder / key
     known = _finished(folder, key)
     if not known:
@@ -118,12 +127,25 @@ def _build(
             for name, array in lexical_arrays(_blocks(verses, count)).items():
                 write_whole(build / name, _npy(array))
             names += FILES
+        for name, array in beside.items():
+            write_whole(build / name, _npy(array))
+            names.append(name)
         known = {name: File((build / name).stat().st_size, sha256(build / name)) for name in names}
     manifest = Manifest(FORMAT, encoder.model_id, encoder.dimension, count, verses.corpus_id, key, known)
     write_manifest(folder, manifest)
     _sweep(folder, keep=key)
     progress(count, count)
     return manifest
+
+
+def _hashes(verses: Verses, count: int) -> NDArray[np.uint64]:
+    return np.fromiter((verse_hash(text) for block in _blocks(verses, count) for text in block), np.uint64, count)
+
+
+def _key(hashes: NDArray[np.uint64], encoder: TextEncoder, beside: Mapping[str, NDArray[np.generic]]) -> str:
+    space = f"{encoder.model_id}\n{encoder.dimension}\n".encode()
+    others = b"".join(array.tobytes() for array in beside.values())
+    return hashlib.blake2b(space + hashes.tobytes() + others, digest_size=16).hexdigest()
 
 
 def _finished(folder: Path, key: str) -> dict[str, File]:

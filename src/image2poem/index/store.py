@@ -38,17 +38,22 @@ def open_index(folder: Path, model_id: str, corpus_id: str, count: int) -> Index
     Raises:
         IndexFileError: it is missing, damaged, or belongs to another model, corpus or size.
     """
-    return _checked(folder, model_id, corpus_id, count, _open)
+    return open_checked(folder, model_id, corpus_id, count, _open)
 
 
 def open_vectors(folder: Path, model_id: str, corpus_id: str, count: int) -> DenseIndex:
     """As `open_index`, for one that was built without characters."""
-    return _checked(folder, model_id, corpus_id, count, _open_vectors)
+    return open_checked(folder, model_id, corpus_id, count, _open_vectors)
 
 
-def _checked(
-    folder: Path, model_id: str, corpus_id: str, count: int, opener: Callable[[Path, Manifest], _Opened]
+def open_checked(
+    folder: Path, model_id: str, corpus_id: str, count: int | None, opener: Callable[[Path, Manifest], _Opened]
 ) -> _Opened:
+    """What `opener` makes of the build in `folder`, once it is known to be the right one; count None: of any size.
+
+    Raises:
+        IndexFileError: it is missing, damaged, or belongs to another model, corpus or size.
+    """
     manifest = read_manifest(folder)
     if manifest.model_id != model_id:
         raise IndexFileError(
@@ -56,14 +61,14 @@ def _checked(
         )
     if manifest.corpus_id != corpus_id:
         raise IndexFileError(f"the index in {folder} was made from another corpus; {REBUILD}")
-    if manifest.count != count:
+    if count is not None and manifest.count != count:
         raise IndexFileError(f"the index in {folder} has {manifest.count} verses instead of {count}; {REBUILD}")
     try:
         return _whole(folder, manifest, opener)
     except IndexFileError:
         if read_manifest(folder) == manifest:
             raise
-        return _checked(folder, model_id, corpus_id, count, opener)  # a build replaced it while we were opening it
+        return open_checked(folder, model_id, corpus_id, count, opener)  # a build replaced it while we were opening it
 
 
 def _whole(folder: Path, manifest: Manifest, opener: Callable[[Path, Manifest], _Opened]) -> _Opened:
@@ -78,18 +83,24 @@ def _whole(folder: Path, manifest: Manifest, opener: Callable[[Path, Manifest], 
 
 
 def _open(build: Path, manifest: Manifest) -> Index:
-    dense = _open_vectors(build, manifest)
-    tokens, starts, postings, scores = (_load(build / name) for name in FILES)
-    return Index(dense, LexicalIndex(tokens, starts, postings, scores, manifest.count), manifest)
+    vectors, characters = open_parts(build, manifest)
+    return Index(vectors, characters, manifest)
+
+
+def open_parts(build: Path, manifest: Manifest) -> tuple[DenseIndex, LexicalIndex]:
+    """The vectors and the characters of a build."""
+    tokens, starts, postings, scores = (load(build / name) for name in FILES)
+    return _open_vectors(build, manifest), LexicalIndex(tokens, starts, postings, scores, manifest.count)
 
 
 def _open_vectors(build: Path, manifest: Manifest) -> DenseIndex:
-    vectors = _load(build / "vectors.npy")
+    vectors = load(build / "vectors.npy")
     if vectors.dtype != np.float32 or vectors.shape != (manifest.count, manifest.dimension):
         raise ValueError(f"vectors.npy holds {vectors.dtype}{list(vectors.shape)}")
     return DenseIndex(vectors)
 
 
-def _load(path: Path) -> NDArray[Any]:
+def load(path: Path) -> NDArray[Any]:
+    """An array of a build, as a memmap."""
     array: NDArray[Any] = np.load(path, mmap_mode="r")
     return array

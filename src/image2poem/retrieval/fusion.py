@@ -2,6 +2,10 @@
 
 Each route's scores are first stretched to one range over its own list (Bruch, Gai and Ingber 2023). Reciprocal-rank fusion
 was tried first: with it one verse was first for every photo of its kind (docs/measured.md).
+
+A route need not know every verse: one that compares translations has nothing to say of a verse that nobody translated. What
+it can't judge is judged by the other routes alone, over the sum of their weights (`Ranked.judges`); what it can judge and
+doesn't list counts as 0 there, like everywhere.
 """
 
 from __future__ import annotations
@@ -59,19 +63,13 @@ def load_weights(path: Path = _FILE) -> Weights:
         raise ModelError(f"{path} can't be read ({error}); install image2poem again") from None
 
 
-def fuse(
-    routes: Mapping[str, Ranked],
-    weights: Weights,
-    fame: NDArray[np.float32],
-    outside: Mapping[str, int] | None = None,
-) -> Fused:
-    """Join the routes' lists.
+def fuse(routes: Mapping[str, Ranked], weights: Weights, fame: NDArray[np.float32]) -> Fused:
+    """Join the routes' lists. Each verse is judged by the routes that can judge it, and by no other.
 
     Args:
-        routes: what each route found.
+        routes: what each route found, and which verses it can judge.
         weights: of the routes and of fame.
         fame: float32[n], 0..1, of every verse.
-        outside: route -> ids from there on are none of its business: they are judged by the other routes alone.
     """
     ids = np.unique(np.concatenate([np.zeros(0, np.int64), *(ranked.ids for ranked in routes.values())]))
     parts = {"fame": weights.fame * fame[ids].astype(np.float64)}
@@ -80,7 +78,7 @@ def fuse(
     for name, ranked in routes.items():
         ranks[name] = {verse: rank for rank, verse in enumerate(ranked.ids.tolist(), 1)}
         if len(ranked.ids):
-            most[ids < (outside or {}).get(name, np.inf)] += weights.routes[name]
+            most[ranked.judged(ids)] += weights.routes[name]
             parts[name] = np.zeros(len(ids))
             parts[name][np.searchsorted(ids, ranked.ids)] = weights.routes[name] * stretched(ranked.scores)
     return ordered(ids, {name: part / most for name, part in parts.items()}, ranks)
@@ -113,7 +111,8 @@ def rate(
         weights: of the routes and of fame.
         fame: float32[n], 0..1, of every verse.
     """
-    total, most = weights.fame * fame[ids].astype(np.float64), weights.fame
+    total = weights.fame * fame[ids].astype(np.float64)
+    most = np.full(len(ids), weights.fame)
     for name, ranked in routes.items():
         if not len(ranked.ids) or name not in deeper:
             continue
@@ -121,9 +120,10 @@ def rate(
         scores = np.array([known.get(verse, 0.0) for verse in ids.tolist()])
         low, high = float(ranked.scores.min()), float(ranked.scores.max())
         further = LISTED + (1 - LISTED) * (scores - low) / max(high - low, 1e-6)
-        total += weights.routes[name] * further.clip(-1, 1)
-        most += weights.routes[name]
-    return np.asarray(total / max(most, 1e-9))
+        judged = ranked.judged(ids)
+        total[judged] += weights.routes[name] * further[judged].clip(-1, 1)
+        most[judged] += weights.routes[name]
+    return np.asarray(total / np.maximum(most, 1e-9))
 
 
 def only(fused: Fused, numbers: Sequence[int]) -> Fused:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from image2poem.encoders import TextEncoder
-from image2poem.index import Index, VectorIndex
+from image2poem.index import Index, TranslationIndex, VectorIndex
 from image2poem.index.lexical import tokens
 from image2poem.index.rank import best
 from image2poem.model import Sight
@@ -27,6 +27,15 @@ class Ranked:
 
     ids: NDArray[np.int64]
     scores: NDArray[np.float32]
+    judges: Mask = None  # bool[m], True for the verses that it can judge, none from m on; None: it can judge all
+
+    def judged(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which verses it can judge, found or not: int64[k] -> bool[k]."""
+        if self.judges is None:
+            return np.ones(len(ids), np.bool_)
+        inside = ids < len(self.judges)
+        inside[inside] = self.judges[ids[inside]]
+        return inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,7 @@ class Library:
     encoder: TextEncoder
     photo_space: Callable[[], PhotoSpace | None]  # opened for a photo; None: no verse can be compared with its vector
     usual: NDArray[np.float32]  # [n], how well each verse agrees with photos in general
+    translations: TranslationIndex | None = None  # None: no verse has any
 
 
 def cross_modal(space: PhotoSpace, vector: NDArray[np.float32], mask: Mask) -> Ranked:
@@ -58,15 +68,29 @@ def cross_modal(space: PhotoSpace, vector: NDArray[np.float32], mask: Mask) -> R
     return _dense(space.verses, (vector - COMMON * space.usual_vector)[None], mask)
 
 
-def vernacular(library: Library, description: str, mask: Mask) -> Ranked:
-    """A description in everyday Chinese against verse vectors."""
-    return _dense(library.index.dense, library.encoder.encode_query([description]), mask)
+def vernacular(library: Library, query: NDArray[np.float32], mask: Mask) -> Ranked:
+    """A description in everyday Chinese, as its vector float32[d], against verse vectors."""
+    return _dense(library.index.dense, query[None], mask)
+
+
+def translation(translations: TranslationIndex, query: NDArray[np.float32], mask: Mask) -> Ranked:
+    """A description in everyday Chinese against what the verses' translations say, vector against vector.
+
+    Verses without a translation are not judged by it, and so no worse off.
+    """
+    return Ranked(*translations.search(query, DEPTH, mask), translations.translated)
+
+
+def translation_lexical(translations: TranslationIndex, text: str, mask: Mask) -> Ranked:
+    """As `translation`, by characters."""
+    return Ranked(*translations.search_characters(tokens(text), DEPTH, mask), translations.translated)
 
 
 def hyde(library: Library, lines: NDArray[np.float32], mask: Mask) -> Ranked:
     """The verses nearest to lines that a model wrote for the photo: what doesn't exist, looked for all the same.
 
-    Hypothetical document embeddings (Gao et al. 2023). A verse counts by the line that it is nearest to.
+    Hypothetical document embeddings (Gao et al. 2023). A verse counts by the line that it is nearest to. Guests are not
+    judged by it: a line is not its own witness.
 
     Args:
         library: what to search.
@@ -77,7 +101,7 @@ def hyde(library: Library, lines: NDArray[np.float32], mask: Mask) -> Ranked:
     unique, at = np.unique(ids, return_inverse=True)
     nearest = np.full(len(unique), -1, np.float32)
     np.maximum.at(nearest, at.ravel(), scores.ravel())
-    return Ranked(*best(nearest, DEPTH, unique))
+    return Ranked(*best(nearest, DEPTH, unique), np.ones(len(library.index.dense), np.bool_))
 
 
 def lexical(library: Library, weights: Mapping[str, float], mask: Mask) -> Ranked:
@@ -115,14 +139,22 @@ def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ra
             chances[library.lexicon.number[item.term]] = item.score
         found["imagery"] = imagery(library, chances, mask)
         found["lexical"] = lexical(library, imagery_words(library.lexicon, sight), mask)
-    if sight.described:
-        found["description"] = vernacular(library, sight.description, mask)
-        found["description_lexical"] = lexical(library, tokens(sight.description), mask)
-    elif sight.vector is not None and sight.description:
-        found["vernacular"] = vernacular(library, sight.description, mask)
+    told = "description" if sight.described else "vernacular"
+    if sight.description and (sight.described or sight.vector is not None):
+        query = library.encoder.encode_query([sight.description])[0]
+        found[told] = vernacular(library, query, mask)
+        if sight.described:
+            found["description_lexical"] = lexical(library, tokens(sight.description), mask)
+        if library.translations:
+            found["translation"] = translation(library.translations, query, mask)
+            found["translation_lexical"] = translation_lexical(library.translations, sight.description, mask)
     if words:
-        found["words"] = vernacular(library, words, mask)
+        query = library.encoder.encode_query([words])[0]
+        found["words"] = vernacular(library, query, mask)
         found["words_lexical"] = lexical(library, tokens(words), mask)
+        if library.translations:
+            found["words_translation"] = translation(library.translations, query, mask)
+            found["words_translation_lexical"] = translation_lexical(library.translations, words, mask)
     return found
 
 

@@ -34,8 +34,6 @@ def full_record(matcher: ImageToPoem, answer: Matches, photo: str | None) -> dic
     for item, match in zip(record["matches"], answer, strict=True):
         item["marks"] = _marks(matcher, match)
         item["traditional"] = _spelling(matcher, match)
-        known = [] if match.verse_id is None else matcher.corpus.translations(match.verse_id)
-        item["translation"] = known[0] if known else None
     return record
 
 

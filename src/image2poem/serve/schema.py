@@ -221,11 +221,13 @@ class MatchAnswer(BaseModel):
     ranks: dict[str, int]
     parts: dict[str, float] = Field(description="what the score is made of: routes, fame, rerank")
     quotes: list[Quotation]
+    translation: str | None = Field(description="into everyday Chinese, where there is one")
+    translation_by: str | None = Field(description="the source that it is from, or the model that made it")
+    translation_made: bool = Field(description="by a model: not to be shown as a scholar's")
     poem_id: int | None
     verse_id: int | None
     marks: list[Mark]
     traditional: Spelling
-    translation: str | None = Field(description="into everyday Chinese, where the corpus has one")
 
 
 class Answer(BaseModel):

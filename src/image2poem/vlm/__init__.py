@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import SecretStr
 
 from image2poem.errors import SettingsError
 from image2poem.settings import Settings
+from image2poem.vlm.presets import PRESETS
+
+if TYPE_CHECKING:
+    from image2poem.vlm.endpoint import EndpointVlm
 
 _HOW = (
     "no VLM is set up; the quickest is Ollama (https://ollama.com): `ollama pull qwen2.5vl:3b`, then set "
@@ -66,7 +72,39 @@ def load_vlm(settings: Settings) -> Vlm:
 
         return LocalVlm(settings)
     if endpoint:
-        from image2poem.vlm.endpoint import EndpointVlm
-
-        return EndpointVlm(settings)
+        return load_endpoint(settings)
     raise SettingsError(_HOW)
+
+
+def aimed(settings: Settings, url: str | None, model: str | None) -> Settings:
+    """The settings with another server, or another model of it; the key goes to no server but the one it was set for.
+
+    Args:
+        settings: may name a server already.
+        url: of a server of the OpenAI protocol; None: the one of the settings.
+        model: that it shall use; None: the one of the settings, if the server is theirs.
+    """
+    named = settings.vlm_base_url or (PRESETS[settings.vlm_preset].base_url if settings.vlm_preset else "")
+    changed: dict[str, object] = {"vlm_model": model} if model else {}
+    if url and url.rstrip("/") != named.rstrip("/"):
+        changed |= {"vlm_base_url": url, "vlm_preset": "", "vlm_model": model or ""}
+        if named:
+            changed["vlm_api_key"] = SecretStr("")
+    return settings.model_copy(update=changed)
+
+
+def load_endpoint(settings: Settings) -> EndpointVlm:
+    """The server that the settings name, which answers texts as well; it isn't called yet.
+
+    Raises:
+        SettingsError: none is named.
+        ModelError: the extra that it needs isn't installed.
+    """
+    if not (settings.vlm_preset or settings.vlm_base_url):
+        raise SettingsError(
+            "no server of a language model is set up; the quickest is Ollama (https://ollama.com): `ollama pull "
+            "qwen2.5vl:3b`, then set IMAGE2POEM_VLM_PRESET=ollama; docs/vlm.md tells the others"
+        )
+    from image2poem.vlm.endpoint import EndpointVlm
+
+    return EndpointVlm(settings)

@@ -120,7 +120,7 @@ class Asker:
         found = read(answer)
         if found is None:
             raise VlmError(
-                f"the VLM {self.vlm.name} answered {_shown(answer)}, which holds {missing}; try again, or another model"
+                f"the VLM {self.vlm.name} answered {shown(answer)}, which holds {missing}; try again, or another model"
             )
         self._cache.put(key, answer)
         return found
@@ -131,7 +131,7 @@ def _check_form(form: str) -> None:
         raise SettingsError(f"nothing can be composed in the form '{form}'; there are {', '.join(FORMS)}")
 
 
-def _shown(answer: str) -> str:
+def shown(answer: str) -> str:
     """The beginning of an answer as a sentence may show it: nothing that a terminal obeys or that can be clicked on."""
     plain = "".join(character if character.isprintable() else " " for character in answer[:1000])
     text = " ".join(word for word in plain.split() if "://" not in word)

@@ -1,6 +1,6 @@
 """A VLM behind a server of the OpenAI protocol, asked through the `openai` package.
 
-The picture leaves this machine as it comes here: small, and without EXIF. The key goes into one header and nowhere else.
+A picture leaves this machine as it comes here: small, and without EXIF. The key goes into one header and nowhere else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-from image2poem.errors import ModelError, SettingsError, VlmError
+from image2poem.errors import ModelError, RefusedError, SettingsError, VlmError
 from image2poem.settings import Settings
 from image2poem.vlm.presets import PRESETS, SIDE
 
@@ -75,6 +75,11 @@ class EndpointVlm:
         return f"{self._model} at {self._url}"
 
     @property
+    def model(self) -> str:
+        """The model alone, as the server calls it."""
+        return self._model
+
+    @property
     def side(self) -> int:
         """Pixels on a picture's longer side that it has use for."""
         return self._side
@@ -93,14 +98,20 @@ class EndpointVlm:
         }
         return OpenAI(base_url=self._url, api_key=self._key or "none", max_retries=0, default_headers=headers)
 
-    def ask(self, jpeg: bytes, text: str, schema: Mapping[str, Any]) -> str:
-        """Its answer to a picture and a text.
+    def ask(self, jpeg: bytes | None, text: str, schema: Mapping[str, Any], most_tokens: int = _MOST_TOKENS) -> str:
+        """Its answer to a picture and a text, or to a text alone.
 
         Too many requests, errors of the server, and answers that break off are tried again, ever later, as long as
         there is time; `Retry-After` is heeded. A server that can't be reached is left alone for half a minute.
 
+        Args:
+            jpeg: the picture; None: there is none.
+            text: the question.
+            schema: JSON schema of the answer.
+            most_tokens: of the answer, what a model thinks aloud included.
+
         Raises:
-            VlmError: there is no answer; says why, and what to do.
+            VlmError: there is no answer; says why, and what to do. A `RefusedError` where another question may have one.
         """
         if monotonic() < self._down_until:
             raise VlmError(self._down)
@@ -108,7 +119,7 @@ class EndpointVlm:
         pauses = [_FIRST_WAIT * 2**i for i in range(_TRIES - 1)]
         while True:
             try:
-                return self._without_key(self._try(jpeg, text, schema, deadline))
+                return self._without_key(self._try(_content_of(jpeg, text), schema, most_tokens, deadline))
             except Exception as error:  # the package's own, its HTTP library's, and whatever a server can provoke
                 pause = max(pauses.pop(0), _retry_after(error)) if pauses and _passing(error) else math.inf
                 if monotonic() + pause >= deadline:
@@ -117,16 +128,16 @@ class EndpointVlm:
                     pauses.clear()  # one more try is enough
             sleep(pause)
 
-    def _try(self, jpeg: bytes, text: str, schema: Mapping[str, Any], deadline: float) -> str:
+    def _try(
+        self, content: str | list[dict[str, Any]], schema: Mapping[str, Any], most_tokens: int, deadline: float
+    ) -> str:
         """One try; a server that knows no schema, or no limit of tokens, is asked again without."""
         import openai
 
-        url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
-        content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
         form = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
         options: list[dict[str, Any]] = [
-            {"response_format": form, "max_tokens": _MOST_TOKENS},
-            {"max_tokens": _MOST_TOKENS},
+            {"response_format": form, "max_tokens": most_tokens},
+            {"max_tokens": most_tokens},
             {},
         ]
         for level in range(self._options, len(options)):
@@ -188,7 +199,8 @@ class EndpointVlm:
             reason, remedy = "gave an answer that can't be read", "check that the address is right (most end on /v1)"
         if status not in (401, 403) and (detail := self._detail(error)):  # which repeat the key, or a part of it
             reason += f" ({detail})"
-        explained = VlmError(f"the VLM {self.name} {reason}; {remedy}")
+        kind = RefusedError if status in (400, 413, 422) else VlmError
+        explained = kind(f"the VLM {self.name} {reason}; {remedy}")
         if down:
             self._down_until, self._down = monotonic() + _REST, str(explained)
         return explained
@@ -204,6 +216,14 @@ class EndpointVlm:
 
     def _without_key(self, said: str) -> str:
         return said.replace(self._key, "***") if self._key else said
+
+
+def _content_of(jpeg: bytes | None, text: str) -> str | list[dict[str, Any]]:
+    """A message; without a picture it is a plain text, since servers of text models know no parts."""
+    if jpeg is None:
+        return text
+    url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+    return [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": text}]
 
 
 def _content(body: bytes, kind: str) -> str:

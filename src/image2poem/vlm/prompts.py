@@ -15,10 +15,11 @@ from typing import Any
 from image2poem.errors import ModelError
 
 _FOLDER = Path(__file__).parent.parent / "data" / "prompts"
-_VERSIONS = {"describe": 1, "compose": 1}
+_VERSIONS = {"describe": 1, "compose": 1, "translate": 1}
 _SCHEMAS: dict[str, dict[str, Any]] = {
     "describe": {"description": {"type": "string"}},
     "compose": {"lines": {"type": "array", "items": {"type": "string"}}},
+    "translate": {},  # a text for each number of the batch: translation/batch.py
 }
 
 
@@ -37,7 +38,7 @@ class Prompt:
 
 @cache
 def load_prompt(kind: str) -> Prompt:
-    """The prompt `describe` or `compose`.
+    """The prompt `describe`, `compose` or `translate`.
 
     Raises:
         ModelError: its file is missing.
@@ -48,11 +49,14 @@ def load_prompt(kind: str) -> Prompt:
         template = path.read_text("utf-8")
     except OSError as error:
         raise ModelError(f"the prompt {path} can't be read ({error.strerror}); install image2poem again") from None
-    properties = _SCHEMAS[kind]
-    schema = {
+    return Prompt(name, template, schema_of(_SCHEMAS[kind]))
+
+
+def schema_of(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON schema of an object with these properties, all of them, and no other."""
+    return {
         "type": "object",
-        "properties": properties,
+        "properties": dict(properties),
         "required": list(properties),
         "additionalProperties": False,
     }
-    return Prompt(name, template, schema)

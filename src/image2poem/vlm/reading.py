@@ -21,6 +21,7 @@ _LONGEST_THOUGHT, _LONGEST_ANSWER = 200_000, 4_000  # characters; what is behind
 
 _THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?(</\1>|$)", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"```[A-Za-z]*\n?(.*?)(?:```|$)", re.DOTALL)
+_NUMBERED = re.compile(r'"(\d{1,4})"\s*:\s*"((?:[^"\\]|\\.)*)"')
 _STRING = re.compile(r'"((?:[^"\\]|\\.)*)(?:"|$)')
 _TEXT_KEYS = (
     "lines",
@@ -90,6 +91,12 @@ def read_lines(answer: str, form: str, prompt: str) -> tuple[str, ...]:
             if not _PROSE.search(line) and not _repeats(characters, prompt) and _varied(line):
                 lines.setdefault(characters, line)
     return tuple(lines.values())[:_MOST_LINES]
+
+
+def read_numbered(answer: str) -> dict[int, str]:
+    """Number -> text of an answer whose JSON is keyed by number, in whatever it is wrapped; all that came of one cut short."""
+    answer = _THOUGHT.sub("", answer[:_LONGEST_THOUGHT])
+    return {int(found.group(1)): _unescaped(found.group(2)) for found in _NUMBERED.finditer(answer)}
 
 
 # --- from an answer to texts

@@ -55,7 +55,7 @@ function card(match, number) {
   const line = make("p", { class: "line", lang: tongue(), id: `verse-${number}` }, ...characters(verse.verse, match.marks));
   const article = make("article", { class: "verse", "aria-labelledby": `verse-${number}` },
     make("span", { class: "numeral", "aria-hidden": "true" }, NUMERALS[number] || ""), line, source(match, verse), why(match), belongs(match), quotes(match));
-  if (match.translation) article.append(make("p", { class: "why", lang: "zh-Hans" }, make("span", { class: "key" }, t("translation")), ` ${match.translation}`));
+  if (match.translation) article.append(translation(match));
   const poem = make("div", { class: "poem", id: `poem-${number}`, hidden: true });
   const acts = make("div", { class: "acts" });
   const readings = button("pinyin", async (event) => {
@@ -109,6 +109,12 @@ function why(match) {
   if (!match.reasons.length) return null;
   return make("p", { class: "why" }, make("span", { class: "key" }, t("why")), " ",
     ...match.reasons.flatMap((term, i) => [i ? " · " : "", make("b", { lang: "zh-Hans" }, gloss(term))]));
+}
+
+// A model's is said to be one; an answer that this browser kept from earlier doesn't say whose it is.
+function translation(match) {
+  const by = match.translation_by ? make("span", { class: "score" }, ` ${t(match.translation_made ? "by_model" : "by_source", match.translation_by)}`) : null;
+  return make("p", { class: "why" }, make("span", { class: "key" }, t("translation")), " ", make("span", { lang: "zh-Hans" }, match.translation), by);
 }
 
 function belongs(match) {
