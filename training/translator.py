@@ -273,10 +273,10 @@ def evaluate(args: argparse.Namespace) -> None:
     by_vectors, by_characters = held(dense(args.encoder, task), task), held(characters(task), task)
     base = held(mixed(by_vectors, by_characters, args.hybrid), task)
     added = {
-        "translations": held(lambda start, stop: queries[start:stop] @ vectors.T, task),
-        "their characters": held(characters(translated), task),
-        "verses again": by_vectors,
-        "characters again": by_characters,
+        "translations' vectors": held(lambda start, stop: queries[start:stop] @ vectors.T, task),
+        "translations' characters": held(characters(translated), task),
+        "verses' vectors": by_vectors,
+        "verses' characters": by_characters,
     }
     results = {f"{args.encoder} + {args.hybrid} characters": measure(base, task)}
     for name, scores in added.items():

@@ -111,10 +111,11 @@ def test_retrieval_is_measured_with_the_translations(work: Path, told: list[dict
     (work / "pool.txt").write_text("孤舟蓑笠翁。\n\n大漠孤烟直。\n", "utf-8")
     printed = run("evaluate", work / "rows.jsonl", "--model", work / "model", "--pool", work / "pool.txt", "--limit", 1)
     assert "60 queries, 61 verses translated" in printed and "chrF" in printed
-    for system in ("builtin + 0.35 characters", "translations alone", "+ 0.5 translations", "+ 0.5 their characters"):
+    added = [f"{of}' {kind}" for of in ("translations", "verses") for kind in ("vectors", "characters")]
+    for system in ("builtin + 0.35 characters", *(f"{name} alone" for name in added), *(f"+ 0.5 {a}" for a in added)):
         assert printed.count(f"\n| {system} |") == 2, system  # in both tables
     first = printed[printed.index("NDCG@1") : printed.index("< 0.4")]
-    alone = next(line for line in first.splitlines() if line.startswith("| their characters alone"))
+    alone = next(line for line in first.splitlines() if line.startswith("| translations' characters alone"))
     assert float(alone.split("|")[8]) > 0.8  # R@1: what was learnt by heart is found by its own words
 
 
