@@ -8,8 +8,8 @@ Each side is encoded by itself. A verse is worth as much of it as the descriptio
 with the nearest of the description, and these similarities are averaged with weights that a gate learns (which
 characters matter); the other way round likewise, and the cosine of the two means is added (ColBERT, arXiv 2004.12832, with
 both directions and weighted tokens). A query is contrasted with the verses of its batch and, again, with its own hard
-negatives alone. The model has seen many of these rows before: tokens of queries are left out at random and dropout is on, so
-that it learns from them still. Embeddings and the lowest layers stay as they are.
+negatives alone. The model has seen many of these rows before: tokens of queries are left out at random, so that it
+learns from them still. Embeddings and the lowest layers stay as they are.
 
 The weights that are kept are an average over the last steps. Checkpoints lie in DIR/checkpoint.pt; the same command goes on.
 """
@@ -17,6 +17,7 @@ The weights that are kept are an average over the last steps. Checkpoints lie in
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import time
 from collections.abc import Iterator
@@ -200,7 +201,8 @@ def main() -> None:
     )
     warmup = max(1, args.steps // 20)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda i: min(1.0, (i + 1) / warmup) * 0.5 * (1 + np.cos(np.pi * min(i, args.steps) / args.steps))
+        optimizer,
+        lambda i: min(1.0, (i + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * min(i, args.steps) / args.steps)),
     )
     averaged = torch.optim.swa_utils.AveragedModel(
         model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGED)
@@ -209,11 +211,12 @@ def main() -> None:
     dev = read_rows(args.dev) if args.dev else []
     args.out.mkdir(parents=True, exist_ok=True)
     checkpoint, first = args.out / "checkpoint.pt", 0
+    kept = {"model": model, "averaged": averaged, "optimizer": optimizer, "schedule": schedule}
     if checkpoint.exists():
         state = torch.load(checkpoint)
         first = state["step"]
-        for thing in ("model", "averaged", "optimizer", "schedule"):
-            locals()[thing].load_state_dict(state[thing])
+        for name, thing in kept.items():
+            thing.load_state_dict(state[name])
     batches = iter(Batches(rows, tokenizer, args.batch, args.negatives, args.seed + first, args.low_overlap))
     model.train()
     losses, began = [], time.monotonic()
@@ -231,8 +234,7 @@ def main() -> None:
             told = f", right of four {choice(averaged.module, dev, tokenizer):.3f}" if dev else ""
             pace = (time.monotonic() - began) / (step - first)
             print(f"step {step}: loss {np.mean(losses[-args.save_steps :]):.3f}{told}, {pace:.1f} s a step", flush=True)
-            state = {"step": step, "model": model.state_dict(), "averaged": averaged.state_dict()}
-            state |= {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
+            state = {"step": step, **{name: thing.state_dict() for name, thing in kept.items()}}
             torch.save(state, checkpoint.with_suffix(".part"))
             checkpoint.with_suffix(".part").rename(checkpoint)
     torch.save(averaged.module.state_dict(), args.out / "reranker.pt")
