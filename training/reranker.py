@@ -60,7 +60,7 @@ class LateInteraction(nn.Module):
         kept = mask[..., None].to(hidden.dtype)
         weight = self.gate(hidden)[..., side].masked_fill(mask == 0, -1e4).softmax(-1)
         unit = nn.functional.normalize(hidden, dim=-1) * kept
-        return unit, weight, nn.functional.normalize((hidden * kept).sum(1) / kept.sum(1), dim=-1)
+        return unit, weight, nn.functional.normalize(unit.sum(1), dim=-1)
 
     def hidden(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """BERT's last layer [n, t, d]; texts of like length go through it together, which saves half of the padding."""
@@ -173,6 +173,9 @@ def main() -> None:
     parser.add_argument("--dev", type=Path, help="rows with three negatives each, to tell the share of right choices")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument(
+        "--until", type=int, help="stop there, before the rate has fallen to 0: more steps may only learn rows by heart"
+    )
     parser.add_argument("--batch", type=int, default=48, help="queries a step")
     parser.add_argument("--negatives", type=int, default=3, help="hard ones a query brings")
     parser.add_argument("--rate", type=float, default=1.5e-4)
@@ -220,7 +223,8 @@ def main() -> None:
     batches = iter(Batches(rows, tokenizer, args.batch, args.negatives, args.seed + first, args.low_overlap))
     model.train()
     losses, began = [], time.monotonic()
-    for step in range(first + 1, args.steps + 1):
+    last = min(args.steps, args.until or args.steps)
+    for step in range(first + 1, last + 1):
         queries, verses, same = next(batches)
         loss = loss_of(model(queries, verses), same, 1 + args.negatives)
         loss.backward()
@@ -230,7 +234,7 @@ def main() -> None:
         optimizer.zero_grad()
         averaged.update_parameters(model)
         losses.append(float(loss.detach()))
-        if step % args.save_steps == 0 or step == args.steps:
+        if step % args.save_steps == 0 or step == last:
             told = f", right of four {choice(averaged.module, dev, tokenizer):.3f}" if dev else ""
             pace = (time.monotonic() - began) / (step - first)
             print(f"step {step}: loss {np.mean(losses[-args.save_steps :]):.3f}{told}, {pace:.1f} s a step", flush=True)

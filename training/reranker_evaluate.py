@@ -12,6 +12,7 @@ row's verse and its three negatives; milliseconds for each query.
 from __future__ import annotations
 
 import argparse
+import random
 import time
 from pathlib import Path
 
@@ -41,14 +42,15 @@ def reordered(row: Row, judged: NDArray[np.float32], depth: int, share: float) -
 def cells(places: list[int], shared: NDArray[np.float64]) -> str:
     """R@1 and R@10, of all and of each slice, as cells of a table."""
     at = np.array(places)
-    wholes = [(at < k).mean() for k in (1, 10)]
-    parts = [(at[(shared >= low) & (shared < high)] < k).mean() for _, low, high in SLICES for k in (1, 10)]
-    return " | ".join(f"{value:.3f}" for value in (*wholes, *parts))
+    slices = [np.ones(len(at), np.bool_), *((shared >= low) & (shared < high) for _, low, high in SLICES)]
+    return " | ".join(f"{(at[part] < k).mean():.3f}" if part.any() else "" for part in slices for k in (1, 10))
 
 
 def choice(reranker: Reranker, rows: list[Row]) -> float:
     """Share of the rows with three negatives whose verse is judged best of the four."""
     some = [row for row in rows if len(row["neg"]) >= 3]
+    if not some:
+        return float("nan")
     return float(np.mean([reranker.score(r["query"], [r["pos"][0], *r["neg"][:3]]).argmax() == 0 for r in some]))
 
 
@@ -61,7 +63,8 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=10**6, help="queries")
     parser.add_argument("--threads", type=int, default=0)
     args = parser.parse_args()
-    rows = read_rows(args.candidates)[: args.most]
+    rows = read_rows(args.candidates)
+    rows = random.Random(0).sample(rows, min(args.most, len(rows)))
     shared = np.array([max(overlap(row["query"], verse) for verse in row["pos"]) for row in rows])
     heads = " | ".join(f"{label}: R@1 | R@10" for label, _, _ in SLICES)
     print(f"| reranker | depth | share | R@1 | R@10 | {heads} |\n" + "| --- " * 11 + "|")

@@ -9,12 +9,26 @@ by how rare they are in verse. A folder holds `card.json`, `encoder.onnx`, `toke
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from image2poem.encoders.onnx import open_session, read_card
+
+FEATURES = (
+    "explained",  # how near the description comes to the verse's tokens, by the weights that the gate gives them
+    "rare_explained",  # the same, by how rare they are in verse
+    "least_explained",  # the same of the two that it is farthest from
+    "explaining",  # how near the verse comes to the description's tokens
+    "rare_explaining",
+    "means",  # cosine of the mean tokens
+    "characters",  # cosine of the characters, by how rare they are
+)
+BREAKS = "，。！？；、：,.!?;:"
+_BATCH = 16  # texts encoded at once
+_SHORTEST = 4  # tokens of a clause that may speak for its verse
 
 
 class LateInteraction:
@@ -31,11 +45,11 @@ class LateInteraction:
         card = read_card(folder)
         self.model_id: str = card["id"]
         self._padding: int = card["padding"]
-        mix = card["mix"]
-        self._explained, self._explaining, self._means = mix["explained"], mix["explaining"], mix["means"]
-        self._characters: float = mix["characters"]
+        self._mix = np.array([card["mix"][name] for name in FEATURES], np.float32)
+        self._clause: float = card["mix"]["clause"]
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(card["max_tokens"])
+        self._breaks = [self._tokenizer.token_to_id(mark) for mark in BREAKS]
         self._rarity = np.load(folder / "rarity.npy").astype(np.float32)  # [pieces], 0 where a piece says nothing
         self._session = open_session(folder / "encoder.onnx", threads)
 
@@ -43,16 +57,55 @@ class LateInteraction:
         """How well each verse says the query -> float32[n]; higher is better, comparable for one query only."""
         if not verses:
             return np.zeros(0, np.float32)
+        features, owner, whole = self.features(query, verses)
+        worth = features @ self._mix - np.where(whole, 0.0, self._clause)
+        scores = np.full(len(verses), -np.inf)
+        np.maximum.at(scores, owner, worth)
+        return scores.astype(np.float32)
+
+    def features(
+        self, query: str, verses: Sequence[str]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.bool_]]:
+        """What speaks for each verse, and for each clause of it by itself.
+
+        Returns:
+            (float32[m, 7], a row of FEATURES for each verse and clause; int64[m], the verse that it is of; bool[m], True
+            for a whole verse).
+        """
         asked, said = self._ids([query]), self._ids(list(verses))
-        (asked_tokens,), (asked_weight,), (asked_mean,) = (part for part in self._encode(asked, 0))
-        tokens, weight, means = self._encode(said, 1)
-        alike = tokens @ asked_tokens.T  # [n, t, q]
-        alike[said == self._padding] = -1
-        explained = (alike.max(2) * weight).sum(1)
-        explaining = alike.max(1) @ asked_weight
-        total = self._explained * explained + self._explaining * explaining + self._means * (means @ asked_mean)
-        scores: NDArray[np.float32] = (total + self._characters * self._shared(asked[0], said)).astype(np.float32)
-        return scores
+        (asked_tokens,), (asked_weight,) = self._encode(asked, 0)
+        tokens, weights = self._encode(said, 1)
+        owner, inside, whole = self._parts(said)
+        alike = np.where(inside[..., None], (tokens @ asked_tokens.T)[owner], -1)  # [m, t, q]
+        nearest, nearest_of_asked = alike.max(2), alike.max(1)
+        rare = self._rarity[said][owner] * inside
+        columns = (
+            _mean(nearest, weights[owner] * inside),
+            _mean(nearest, rare),
+            np.partition(np.where(rare > 0, nearest, 1.0), 1, axis=1)[:, :2].mean(1),
+            nearest_of_asked @ asked_weight,
+            _mean(nearest_of_asked, self._rarity[asked]),
+            _unit(np.einsum("mt,mtd->md", inside.astype(np.float32), tokens[owner])) @ _unit(asked_tokens.sum(0)),
+            self._shared(asked[0], np.where(inside, said[owner], self._padding)),
+        )
+        return np.stack(columns, 1).astype(np.float32), owner, whole
+
+    def _parts(self, said: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Each verse and each of its clauses, if it has several: (its verse [m], its tokens bool[m, t], whole bool[m])."""
+        owner, inside, whole = [], [], []
+        for number, ids in enumerate(said):
+            length = int((ids != self._padding).sum())
+            cuts = [0, *(i + 1 for i in range(length - 1) if ids[i] in self._breaks)]
+            spans = [(0, length)]
+            if len(cuts) > 2:
+                spans += [(a, b) for a, b in pairwise(cuts) if b - a > _SHORTEST]
+            for a, b in spans:
+                row = np.zeros(len(ids), np.bool_)
+                row[a:b] = True
+                owner.append(number)
+                inside.append(row)
+                whole.append(b - a == length)
+        return np.array(owner), np.stack(inside), np.array(whole)
 
     def _ids(self, texts: list[str]) -> NDArray[np.int64]:
         """Token ids, int64[n, t], padded."""
@@ -62,17 +115,39 @@ class LateInteraction:
             row[: len(text)] = text
         return ids
 
-    def _encode(self, ids: NDArray[np.int64], side: int) -> tuple[NDArray[np.float32], ...]:
-        """(tokens [n, t, d], their weights [n, t], means [n, d]) of queries (side 0) or verses (1)."""
-        mask = (ids != self._padding).astype(np.int64)
-        tokens, weights, means = self._session.run(None, {"input_ids": ids, "attention_mask": mask})
-        return tokens, weights[..., side], means
+    def _encode(self, ids: NDArray[np.int64], side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """(tokens [n, t, d] of unit length, 0 where padded; their weights [n, t]) of queries (side 0) or verses (1)."""
+        mask = ids != self._padding
+        lengths = mask.sum(1)
+        order = np.argsort(lengths, kind="stable")  # like lengths together: little padding
+        tokens, weights = None, np.zeros(ids.shape, np.float32)
+        for start in range(0, len(ids), _BATCH):
+            rows = order[start : start + _BATCH]
+            longest = int(lengths[rows[-1]])
+            fed = {"input_ids": ids[rows, :longest], "attention_mask": mask[rows, :longest].astype(np.int64)}
+            found, weighed = self._session.run(["tokens", "weights"], fed)
+            if tokens is None:
+                tokens = np.zeros((*ids.shape, found.shape[2]), np.float32)
+            tokens[rows, :longest], weights[rows, :longest] = found, weighed[..., side]
+        assert tokens is not None
+        return tokens * mask[..., None], weights
 
     def _shared(self, asked: NDArray[np.int64], said: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Cosine of the characters of each verse with those of the query, each by its rarity: float32[n]."""
+        """Cosine of the characters of each row with those of the query, each by its rarity: float32[m]."""
         pieces = np.unique(np.concatenate([asked, said.ravel()]))
         counts = np.stack([np.bincount(np.searchsorted(pieces, row), minlength=len(pieces)) for row in [asked, *said]])
-        rows = counts * self._rarity[pieces]
-        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+        rows = _unit(counts * self._rarity[pieces])
         shared: NDArray[np.float32] = rows[1:] @ rows[0]
         return shared
+
+
+def _mean(values: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Weighted mean of each row; 0 where nothing weighs anything."""
+    mean: NDArray[np.float32] = (values * weights).sum(1) / np.maximum(weights.sum(1), 1e-6)
+    return mean
+
+
+def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of unit length."""
+    unit: NDArray[np.float32] = rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-6)
+    return unit
