@@ -14,6 +14,7 @@ from sentence_transformers import SentenceTransformer
 
 from image2poem.encoders import load_text_encoder
 from image2poem.rerank import load_reranker
+from training.candidates import asking_for_halves
 from training.mine import by_characters
 from training.reranker import padded
 from training.reranker_export import load
@@ -98,6 +99,35 @@ def test_candidates_and_what_the_reranker_makes_of_them(work: Path) -> None:
     )
     assert after >= before
     assert float(re.search(r"1 of 4 ([\d.]+)", table)[1]) > 0.9  # type: ignore[index]
+
+
+def test_what_the_features_weigh_is_learnt_on_other_rows(work: Path) -> None:
+    candidates = work / "to-learn.jsonl"
+    run("training.candidates", work / "dev.jsonl", "--depth", 20, "--out", candidates)
+    before = json.loads((work / "rerank" / "card.json").read_text("utf-8"))["mix"]
+    told = run(
+        "training.reranker_mix",
+        work / "rerank",
+        "--choices",
+        work / "dev.jsonl",
+        "--candidates",
+        candidates,
+        "--most",
+        40,
+    )
+    after = json.loads((work / "rerank" / "card.json").read_text("utf-8"))["mix"]
+    assert after.keys() == before.keys() and after != before
+    shares = [float(share) for share in re.findall(r"1 of 4 ([\d.]+) of 40", told)]
+    assert len(shares) == 3 and shares[-1] >= shares[0]
+    load_reranker(str(work / "rerank"))  # whose card is still that of its files
+
+
+def test_who_asks_for_half_a_verse_is_answered_by_the_whole() -> None:
+    pool = ["孤舟蓑笠翁，独钓寒江雪。", "春眠不觉晓，处处闻啼鸟。", "独钓寒江雪。"]
+    rows = [
+        {"query": q, "pos": [v], "neg": []} for q, v in (("钓", "孤舟蓑笠翁"), ("雪", "独钓寒江雪"), ("无", "不在其中"))
+    ]
+    assert [(row["query"], row["pos"]) for row in asking_for_halves(rows, pool)] == [("钓", [pool[0]])]
 
 
 def test_characters_alone_find_what_shares_them() -> None:
