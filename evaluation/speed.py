@@ -220,11 +220,11 @@ def ask(matcher: ImageToPoem, photo: Path, clock: Clock) -> None:
     with clock("fusion"):
         fused = fusion.fuse(found, matcher.weights, matcher.facets.fame)
     with clock("rerank"):
-        shares = matcher._shares(sight, "")
+        share = matcher.weights.rerank["sight"]
         fused = reranking.reread(
             matcher.reranker,
             sight.description,
-            shares,
+            share,
             fused,
             {},
             lambda ids: [verse.text for verse in matcher.corpus.verses(ids)],

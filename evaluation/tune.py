@@ -2,10 +2,9 @@
 
 usage: python -m evaluation.tune --rows dev.jsonl [--shared ../shared] [--write]
 
-Coordinate ascent on the mean F1 of the top verse over the bench photos, less a penalty where fewer than `DISTINCT` of
-the photos get a verse of their own: once for what our own eyes see, once with a person's caption in place of a VLM's
-description. Then fame, and standing by itself, get as much as costs no more than `SLACK`: readers see what they are worth,
-the judge doesn't. Five folds say what that is worth on photos that the weights have not seen. The two routes of the person's
+Coordinate ascent on the mean F1 of the top verse over the bench photos, once for what our own eyes see and once with a
+person's caption in place of a VLM's description, less a penalty where fewer than `DISTINCT` of the photos get a verse of
+their own. Then fame gets as much as costs no more than `SLACK`: readers see what it is worth, the judge doesn't. Five folds say what that is worth on photos that the weights have not seen. The two routes of the person's
 words share their weight, and the reranker has its share, as finds most verses of the held-out translations (`--rows`, as
 training.split writes them); together they weigh `SAID` times the heaviest route of sight. Then each part is left out in
 turn. --write puts the result into the package's data/fusion.json.
@@ -17,7 +16,7 @@ import argparse
 import json
 import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -38,13 +37,12 @@ from training.split import clauses
 SAID = 2.0
 DISTINCT, PENALTY = 0.9, 2.0
 SEEN = ("cross_modal", "imagery", "lexical", "vernacular")
-TOLD = ("description", "description_lexical")
+ROUTES = (*SEEN, "description", "description_lexical")
+FIRST = 100  # verses whose order counts
 STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 FAMES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5)
-WHOLES = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2)
-SLACK = 0.005  # of F1, that verses people know, and that stand by themselves, may cost: the judge can't see what they are worth
+SLACK = 0.01  # of F1, that verses which people know may cost: the judge can't see what they are worth
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-Found = Mapping[str, routes.Ranked]
 
 
 class Remembering:
@@ -62,50 +60,64 @@ class Remembering:
 
 
 class Asked:
-    """What the routes found for one sight, and what the reranker makes of it."""
+    """What the routes found for one sight, and what the reranker makes of it; fusion on arrays that are made once."""
 
     def __init__(
         self, matcher: ImageToPoem, reranker: Reranker, verses: list[str], sight: Sight, words: str = ""
     ) -> None:
-        self.fame, self.reranker, self.verses, self.query = matcher.facets.fame, reranker, verses, sight.description
+        self.reranker, self.verses, self.query = reranker, verses, sight.description
         self.kind = "words" if words else "description" if sight.described else "sight"
         library = replace(matcher.library, translations=None)  # which might hold the very sentences that are asked
-        self.found: Found = routes.find(library, sight, words, None)
+        found = {n: ranked for n, ranked in routes.find(library, sight, words, None).items() if len(ranked.ids)}
+        alone = fusion.Weights(dict.fromkeys(found, 1.0), 1.0, 0.0, {})
+        self.names = ("fame", *found)
+        self.numbers = np.unique(np.concatenate([ranked.ids for ranked in found.values()]))
+        fused = fusion.fuse(found, alone, matcher.facets.fame)
+        back = np.argsort(fused.ids)
+        self.parts = np.stack([fused.parts[name][back] for name in self.names]) * len(self.names)
 
     def ids(self, weights: fusion.Weights) -> NDArray[np.int64]:
-        """The verses that `match` or `search` would find, best first."""
-        fused = fusion.fuse(self.found, weights, self.fame)
-        shares = weights.rerank[self.kind], 0.0 if self.kind == "words" else weights.whole
+        """The first verses that `match` or `search` would find, best first."""
+        each = np.array([weights.fame, *(weights.routes[name] for name in self.names[1:])])
+        scores = each @ self.parts / max(each.sum(), 1e-9)
+        first = np.argpartition(-scores, FIRST)[:FIRST] if len(scores) > FIRST else np.arange(len(scores))
+        fused = fusion.ordered(self.numbers[first], {"routes": scores[first]}, {})
+        share = weights.rerank[self.kind]
         texts = lambda ids: [self.verses[i] for i in ids]  # noqa: E731
-        return reranking.reread(self.reranker, self.query, shares, fused, {}, texts).fused.ids
+        return reranking.reread(self.reranker, self.query, share, fused, {}, texts).fused.ids
 
 
 class Objective:
-    """F1 of the top verse of each photo, remembered by verse."""
+    """F1 of the top verse of each photo, once as our eyes see it and once with a person's caption as its description."""
 
-    def __init__(self, bench: benches.Bench, asked: Mapping[str, Asked], verses: list[str]) -> None:
+    def __init__(self, bench: benches.Bench, asked: Mapping[str, Mapping[str, Asked]], verses: list[str]) -> None:
         self.bench, self.asked, self.verses = bench, asked, verses
+        self.photos = list(next(iter(asked.values())))
         self._known: dict[tuple[str, int], float] = {}
 
     def __call__(self, weights: fusion.Weights, photos: Sequence[str]) -> float:
-        """Mean F1 over some photos, less the penalty for repeating verses."""
-        top = self._top(weights, photos)
-        return self._mean(top) - PENALTY * max(0.0, DISTINCT - len(set(top.values())) / len(top))
+        """Mean F1 over some photos and both ways, less the penalty for repeating verses."""
+        total = 0.0
+        for way in self.asked:
+            top = self.top(way, weights, photos)
+            total += self._mean(top) - PENALTY * max(0.0, DISTINCT - len(set(top.values())) / len(top))
+        return total / len(self.asked)
 
-    def f1(self, weights: fusion.Weights, photos: Sequence[str]) -> float:
+    def f1(self, way: str, weights: fusion.Weights, photos: Sequence[str]) -> float:
         """Mean F1 over some photos."""
-        return self._mean(self._top(weights, photos))
+        return self._mean(self.top(way, weights, photos))
 
-    def table(self, ways: Mapping[str, fusion.Weights]) -> str:
+    def table(self, way: str, trials: Mapping[str, fusion.Weights]) -> str:
         """All figures for some weights, over all photos."""
         answers = {
-            way: {name: self.verses[verse] for name, verse in self._top(weights, list(self.asked)).items()}
-            for way, weights in ways.items()
+            name: {photo: self.verses[verse] for photo, verse in self.top(way, weights, self.photos).items()}
+            for name, weights in trials.items()
         }
         return "\n".join(benches.table_rows(self.bench, answers))
 
-    def _top(self, weights: fusion.Weights, photos: Sequence[str]) -> dict[str, int]:
-        return {name: int(self.asked[name].ids(weights)[0]) for name in photos}
+    def top(self, way: str, weights: fusion.Weights, photos: Sequence[str]) -> dict[str, int]:
+        """The first verse of each photo."""
+        return {name: int(self.asked[way][name].ids(weights)[0]) for name in photos}
 
     def _mean(self, top: Mapping[str, int]) -> float:
         for name, verse in top.items():
@@ -124,46 +136,41 @@ def with_share(weights: fusion.Weights, kind: str, value: float) -> fusion.Weigh
     return replace(weights, rerank={**weights.rerank, kind: value})
 
 
-def ascend(
-    objective: Objective, photos: Sequence[str], start: fusion.Weights, names: Sequence[str], kind: str, fame: bool
-) -> fusion.Weights:
+def ascend(objective: Objective, photos: Sequence[str], start: fusion.Weights) -> fusion.Weights:
     """Change one weight at a time as long as that helps; every route keeps a say."""
     weights, best = start, objective(start, photos)
+    trials: list[Callable[[fusion.Weights], fusion.Weights]] = [
+        *(lambda w, n=n, s=s: with_route(w, n, s) for n in ROUTES for s in STEPS),
+        *(lambda w, k=k, s=s: with_share(w, k, s) for k in ("sight", "description") for s in SHARES),
+        *(lambda w, f=f: replace(w, fame=f) for f in FAMES),
+    ]
     improved = True
     while improved:
         improved = False
-        for trial in (
-            *(lambda w, name=name, s=s: with_route(w, name, s) for name in names for s in STEPS),
-            *(lambda w, s=s: with_share(w, kind, s) for s in SHARES),
-            *((lambda w, f=f: replace(w, fame=f)) for f in FAMES if fame),
-        ):
+        for trial in trials:
             changed = trial(weights)
             value = objective(changed, photos)
             if value > best + 1e-6:
                 weights, best, improved = changed, value, True
-    return weights
+    return readable(objective, photos, weights)
 
 
 def readable(objective: Objective, photos: Sequence[str], weights: fusion.Weights) -> fusion.Weights:
-    """The weights with as much for fame and for standing by itself as costs no more than `SLACK` each."""
-    for field, values in (("whole", WHOLES), ("fame", FAMES)):
-        best, least = objective(weights, photos), getattr(weights, field)
-        tried = (value for value in values if value > least)
-        fits = [v for v in tried if objective(replace(weights, **{field: v}), photos) >= best - SLACK]
-        weights = replace(weights, **{field: max([least, *fits])})
-    return weights
+    """The weights with as much for fame as costs no more than `SLACK`."""
+    best = objective(weights, photos)
+    tried = (replace(weights, fame=fame) for fame in FAMES if fame > weights.fame)
+    return [weights, *(trial for trial in tried if objective(trial, photos) >= best - SLACK)][-1]
 
 
-def held_out(objective: Objective, start: fusion.Weights, names: Sequence[str], kind: str, fame: bool) -> float:
-    """F1 on photos held out in five folds."""
-    photos = random.Random(0).sample(list(objective.asked), len(objective.asked))
-    total = 0.0
+def held_out(objective: Objective, start: fusion.Weights) -> dict[str, float]:
+    """way -> F1 on photos held out in five folds."""
+    photos = random.Random(0).sample(objective.photos, len(objective.photos))
+    total = dict.fromkeys(objective.asked, 0.0)
     for kept in (photos[k::5] for k in range(5)):
-        others = [name for name in photos if name not in kept]
-        learnt = ascend(objective, others, start, names, kind, fame)
-        learnt = readable(objective, others, learnt) if fame else learnt
-        total += objective.f1(learnt, kept) * len(kept)
-    return total / len(photos)
+        learnt = ascend(objective, [name for name in photos if name not in kept], start)
+        for way in total:
+            total[way] += objective.f1(way, learnt, kept) * len(kept) / len(photos)
+    return total
 
 
 def asked_for(
@@ -232,22 +239,18 @@ def main() -> None:
             seen[photo.name] = Asked(matcher, reranker, verses, sight)
             described = matcher._with_words(replace(sight, description=photo.caption, described=True), "")
             told[photo.name] = Asked(matcher, reranker, verses, described)
-    weights = fusion.load_weights()
-    for title, asked, names, kind, fame in (
-        ("what our eyes see", seen, SEEN, "sight", True),
-        ("a person's caption as the description", told, TOLD, "description", False),
-    ):
-        objective, photos = Objective(bench, asked, verses), list(asked)
-        before = weights
-        held = held_out(objective, before, names, kind, fame)
-        weights = ascend(objective, photos, before, names, kind, fame)
-        weights = readable(objective, photos, weights) if fame else weights
-        print(f"{title}: F1 {objective.f1(weights, photos):.3f} with weights learnt on all {len(photos)} photos, "
-              f"{held:.3f} on photos held out in five folds\n")  # fmt: skip
-        ways = {"all": weights, "the weights before": before, "without rerank": with_share(weights, kind, 0.0)}
-        ways |= {f"without {name}": with_route(weights, name, 0.0) for name in asked[photos[0]].found}
-        ways |= {"without fame": replace(weights, fame=0.0), "fragments too": replace(weights, whole=0.0)}
-        print(objective.table(ways) + "\n", flush=True)
+    objective = Objective(bench, {"what our eyes see": seen, "a person's caption as the description": told}, verses)
+    before = fusion.load_weights()
+    held = held_out(objective, before)
+    weights = ascend(objective, objective.photos, before)
+    for way, asked in objective.asked.items():
+        print(f"{way}: F1 {objective.f1(way, weights, objective.photos):.3f} with weights learnt on all "
+              f"{len(asked)} photos, {held[way]:.3f} on photos held out in five folds\n")  # fmt: skip
+        one = next(iter(asked.values()))
+        trials = {"all": weights, "the weights before": before, "without rerank": with_share(weights, one.kind, 0.0)}
+        trials |= {f"without {name}": with_route(weights, name, 0.0) for name in one.names[1:]}
+        trials["without fame"] = replace(weights, fame=0.0)
+        print(objective.table(way, trials) + "\n", flush=True)
     weights, table = words_weights(matcher, reranker, verses, args.rows, weights, args.most)
     print(table)
     print(json.dumps(asdict(weights)))

@@ -180,19 +180,13 @@ class ImageToPoem:
         favours = self._favours(sight, words, allowed, found)
         if only_lines:
             fused, favours = fusion.only(fused, pool.numbers(candidates)), {}
-        again = reranking.reread(
-            self.reranker, sight.description, self._shares(sight, words), fused, favours, self._texts(pool)
-        )
+        share = self.weights.rerank["words" if words else "description" if sight.described else "sight"]
+        again = reranking.reread(self.reranker, sight.description, share, fused, favours, self._texts(pool))
         fused, favours = again.fused, again.favours
         chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)
         notes = (f"this answer lacks what the VLM would add: {opinion.note}",) if opinion.note else ()
         items = known.translated(self._matches(chosen, sight, fused, pool), self.corpus, self.translation_store)
         return self._from(None, Matches(photo, sight, items, notes, seen))
-
-    def _shares(self, sight: Sight, words: str) -> tuple[float, float]:
-        """Of the reranker in a score, and of a line's standing by itself: who asks in words wants that line, whole or not."""
-        judges = self.weights.rerank["words" if words else "description" if sight.described else "sight"]
-        return judges, 0.0 if words else self.weights.whole
 
     def _texts(self, pool: guests.Pool) -> Callable[[Sequence[int]], list[str]]:
         """Gives the lines of the numbers of a search, verses and guests."""

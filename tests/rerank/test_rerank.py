@@ -17,7 +17,7 @@ from image2poem.errors import ModelError
 from image2poem.rerank import load_reranker
 from image2poem.retrieval.diversity import Favour
 from image2poem.retrieval.fusion import Fused
-from image2poem.retrieval.reranking import NAME, WHOLE, reread
+from image2poem.retrieval.reranking import NAME, reread
 
 VERSES = [
     "孤舟蓑笠翁，独钓寒江雪。",
@@ -99,25 +99,25 @@ def texts(ids: Sequence[int]) -> list[str]:
 
 
 def test_a_share_of_one_leaves_the_order_to_the_reranker() -> None:
-    done = reread(Judge(), "?", (1.0, 0.0), list_of(v1=0.9, v2=0.8, v3=0.7), {}, texts)
+    done = reread(Judge(), "?", 1.0, list_of(v1=0.9, v2=0.8, v3=0.7), {}, texts)
     assert done.fused.ids.tolist() == [3, 2, 1]
     assert done.fused.ranks[NAME] == {3: 1, 2: 2, 1: 3}
 
 
 def test_a_share_of_nothing_leaves_all_as_it_was_and_doesnt_ask() -> None:
     judge, before = Judge(), list_of(v1=0.9, v2=0.8)
-    assert reread(judge, "?", (0.0, 0.0), before, {}, texts).fused is before and not judge.asked
+    assert reread(judge, "?", 0.0, before, {}, texts).fused is before and not judge.asked
 
 
 def test_only_the_first_are_read_and_the_rest_stay_behind() -> None:
     judge = Judge()
-    done = reread(judge, "?", (0.5, 0.0), list_of(v1=0.9, v2=0.8, v9=0.7), {}, texts, candidates=2)
+    done = reread(judge, "?", 0.5, list_of(v1=0.9, v2=0.8, v9=0.7), {}, texts, candidates=2)
     assert judge.asked == [("?", ["1", "2"])]
     assert done.fused.ids.tolist() == [2, 1, 9]
 
 
 def test_a_score_is_the_sum_of_its_parts() -> None:
-    fused = reread(Judge(), "?", (0.4, 0.1), list_of(v1=0.9, v2=0.8, v3=0.1), {}, texts).fused
+    fused = reread(Judge(), "?", 0.4, list_of(v1=0.9, v2=0.8, v3=0.1), {}, texts).fused
     for verse, score in zip(fused.ids.tolist(), fused.scores.tolist(), strict=True):
         assert sum(fused.parts_of(verse).values()) == pytest.approx(score)
     assert fused.parts_of(3)[NAME] == pytest.approx(0.4)
@@ -126,16 +126,9 @@ def test_a_score_is_the_sum_of_its_parts() -> None:
 def test_what_a_place_favours_is_read_with_the_rest() -> None:
     place = frozenset({"place"})
     favours = {7: Favour(0.5, 0.3, place), 8: Favour(0.5, 0.2, place)}
-    done = reread(Judge(), "?", (0.5, 0.0), list_of(v1=0.9, v2=0.8), favours, texts)
+    done = reread(Judge(), "?", 0.5, list_of(v1=0.9, v2=0.8), favours, texts)
     assert done.favours[8].score == pytest.approx(0.75) and 0.25 < done.favours[7].score < 0.75
     assert done.favours[7].bonus == 0.3
-
-
-def test_of_two_equals_the_one_that_stands_by_itself_is_first() -> None:
-    lines = {1: "清尊满。菊花黄浅。", 2: "晚日舒霞绮，遥天倚黛岑。", 3: "山前水阔暝云低。"}
-    done = reread(None, "?", (0.5, 0.1), list_of(v1=0.8, v2=0.8, v3=0.8), {}, lambda ids: [lines[i] for i in ids])
-    assert done.fused.ids.tolist() == [2, 1, 3] and NAME not in done.fused.parts
-    assert done.fused.parts_of(2)[WHOLE] == pytest.approx(0.1) and WHOLE not in done.fused.parts_of(1)
 
 
 def test_a_search_is_read_again_and_says_so(matcher: ImageToPoem) -> None:

@@ -13,7 +13,7 @@ from image2poem.retrieval.naming import Naming, name_verses
 from image2poem.retrieval.routes import Ranked
 from image2poem.sight.lexicon import load_lexicon
 
-PLAIN = Weights(routes={"a": 1.0, "b": 1.0}, fame=0.0, repetition=0.3, rerank={}, whole=0.0)
+PLAIN = Weights(routes={"a": 1.0, "b": 1.0}, fame=0.0, repetition=0.3, rerank={})
 
 
 def ranked(*ids: int) -> Ranked:
@@ -32,12 +32,12 @@ def test_two_routes_outweigh_one() -> None:
 
 
 def test_a_heavier_route_decides() -> None:
-    heavy = Weights(routes={"a": 1.0, "b": 3.0}, fame=0.0, repetition=0.0, rerank={}, whole=0.0)
+    heavy = Weights(routes={"a": 1.0, "b": 3.0}, fame=0.0, repetition=0.0, rerank={})
     assert fuse({"a": ranked(1, 2), "b": ranked(2, 1)}, heavy, np.zeros(3, np.float32)).ids[0] == 2
 
 
 def test_fame_breaks_a_tie() -> None:
-    fond = Weights(routes={"a": 1.0, "b": 1.0}, fame=0.1, repetition=0.0, rerank={}, whole=0.0)
+    fond = Weights(routes={"a": 1.0, "b": 1.0}, fame=0.1, repetition=0.0, rerank={})
     fame = np.array([0.0, 0.1, 0.9], np.float32)
     assert fuse({"a": ranked(1, 2), "b": ranked(2, 1)}, fond, fame).ids[0] == 2
 

@@ -91,7 +91,7 @@ def test_a_line_isnt_its_own_witness() -> None:
         "words": Ranked(np.array([0, 5]), np.array([0.5, 0.4], np.float32)),
         "hyde": Ranked(np.array([0, 1]), np.array([0.9, 0.8], np.float32), np.ones(5, np.bool_)),
     }
-    weights = Weights({"words": 1.0, "hyde": 1.0}, 0.0, 0.0, {}, 0.0)
+    weights = Weights({"words": 1.0, "hyde": 1.0}, 0.0, 0.0, {})
     fused = fusion.fuse(found, weights, np.zeros(6, np.float32))
     scores = dict(zip(fused.ids.tolist(), fused.scores.tolist(), strict=True))
     assert scores[0] == pytest.approx(1.0) and scores[1] == pytest.approx(fusion.LISTED / 2)

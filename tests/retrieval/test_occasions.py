@@ -132,7 +132,7 @@ def test_a_folder_that_cant_be_written_is_no_hindrance(corpus: Corpus, tmp_path:
 
 # --- what it does in a search --------------------------------------------------------------------------------------
 
-PLAIN = Weights(routes={"a": 1.0, "b": 3.0}, fame=0.0, repetition=0.0, rerank={}, whole=0.0)
+PLAIN = Weights(routes={"a": 1.0, "b": 3.0}, fame=0.0, repetition=0.0, rerank={})
 NOTHING = Naming(np.zeros(51, np.int32), np.zeros(0, np.int16))
 POEM = np.arange(50, dtype=np.int32)
 PLACE, DAY = frozenset({"place"}), frozenset({"day"})

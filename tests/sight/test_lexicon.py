@@ -24,6 +24,22 @@ def lexicon() -> Lexicon:
     return load_lexicon()
 
 
+@pytest.mark.parametrize(
+    ("verse", "there", "absent"),
+    [
+        ("碧海无波，瑶台有路。", "海", "波浪"),
+        ("遥知不是雪，为有暗香来。", "", "雪"),
+        ("野渡无人舟自横。", "舟", "人"),
+        ("花非花，雾非雾。", "花", ""),
+        ("无边落木萧萧下，不尽长江滚滚来。", "江河", ""),
+    ],
+)
+def test_what_a_verse_says_isnt_there_is_not_named(lexicon: Lexicon, verse: str, there: str, absent: str) -> None:
+    named = lexicon.named(verse)
+    assert not there or there in named
+    assert not absent or absent not in named
+
+
 def test_there_are_hundreds_of_terms_each_whole(lexicon: Lexicon) -> None:
     assert len(lexicon.terms) >= 200
     assert len(lexicon.number) == len(lexicon.terms)

@@ -34,7 +34,6 @@ class Weights:
     fame: float
     repetition: float  # what a verse loses if one above it names the very same things
     rerank: Mapping[str, float]  # the reranker's share, 0..1: where words are asked, a description, or a sight
-    whole: float  # the share of standing by itself where a photo is asked
 
 
 @dataclass(frozen=True, slots=True)

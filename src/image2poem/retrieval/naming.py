@@ -14,6 +14,8 @@ from image2poem.errors import IndexFileError
 from image2poem.index.manifest import REBUILD, write_whole
 from image2poem.sight.lexicon import Lexicon
 
+VERSION = 2  # of how verses are searched for terms
+
 
 @dataclass(frozen=True, slots=True)
 class Naming:
@@ -59,7 +61,7 @@ def name_verses(lexicon: Lexicon, verses: list[str]) -> Naming:
 
 def naming_file(folder: Path, lexicon: Lexicon, build: str) -> Path:
     """Where the naming of one build of the index by one lexicon lies."""
-    key = hashlib.sha256(f"{build}\n{lexicon.terms}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{VERSION}\n{build}\n{lexicon.terms}".encode()).hexdigest()[:16]
     return folder / f"naming-{key}.npy"
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from image2poem.errors import ModelError
 
 _FILE = Path(__file__).parent.parent / "data" / "imagery.json"
+_NOT = ("无", "非", "没", "不是", "不见", "没有", "未有")  # what stands behind one of these isn't there
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ class Lexicon:
         """Terms that a verse names, in the lexicon's order.
 
         The longest word wins and no character counts twice: 雪山 is 雪山, and by implication 山 and 雪, but 落叶 is
-        not 叶 once more. Strings that a term lists as blocked name nothing.
+        not 叶 once more. Strings that a term lists as blocked name nothing, nor does what a verse says isn't there:
+        碧海无波 names the sea and no waves.
         """
         return tuple(self.terms[i].term for i in self.find(verse))
 
@@ -126,7 +128,8 @@ class _Words:
             for length in self._lengths.get(text[at], ()):
                 terms = self._terms_of.get(text[at : at + length])
                 if terms is not None:
-                    yield at, at + length, terms
+                    if not text[:at].endswith(_NOT):
+                        yield at, at + length, terms
                     at += length
                     break
             else:
