@@ -41,6 +41,14 @@ def test_what_was_seen_is_told_and_reasons_are_what_the_verse_names_of_it(matche
     assert any(found.reasons for found in answer)
 
 
+def test_a_photo_that_shows_hardly_anything_says_so_until_the_person_does(matcher: ImageToPoem) -> None:
+    bare = Image.effect_noise((300, 200), 8).convert("RGB")
+    answer = matcher.match(bare)
+    assert max(item.score for item in answer.sight.imagery) < 0.45
+    assert answer and "own words" in answer.notes[0]
+    assert not matcher.match(bare, text="墙角的梅花").notes and not matcher.match(RIVER).notes
+
+
 def test_path_bytes_and_picture_give_the_same_answer(matcher: ImageToPoem) -> None:
     by_path = [m.verse for m in matcher.match(str(RIVER))]
     assert [m.verse for m in matcher.match(RIVER.read_bytes())] == by_path

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 SIDE = 640  # pixels on a photo's longer side that sight has use for
 DESCRIBED = 0.9  # the chance of a term that a description mentions
 UNTOLD = 0.5  # what is left of the chance of a term that it doesn't; both measured: docs/vlm.md
+DIM = 0.45  # chance of the surest term under which a photo says too little
 NO_OPINION = Opinion()
 
 
@@ -185,6 +186,8 @@ class ImageToPoem:
         fused, favours = again.fused, again.favours
         chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)
         notes = (f"this answer lacks what the VLM would add: {opinion.note}",) if opinion.note else ()
+        if seen.vector is not None and not sight.described and not words and _surest(seen) < DIM:
+            notes = (*notes, "hardly anything is seen here that verse names; say in your own words what the photo shows",)
         items = known.translated(self._matches(chosen, sight, fused, pool), self.corpus, self.translation_store)
         return self._from(None, Matches(photo, sight, items, notes, seen))
 
@@ -553,6 +556,11 @@ def _described(sight: Sight, description: str) -> Sight:
     if not description.strip():
         return sight
     return replace(sight, description=simplify_verse([description.strip()])[0], described=True)
+
+
+def _surest(sight: Sight) -> float:
+    """The chance of the surest term."""
+    return max((item.score for item in sight.imagery), default=0.0)
 
 
 def _form_of(filters: Filters | None) -> str:
