@@ -38,7 +38,7 @@ from image2poem import ImageToPoem
 from image2poem.errors import Image2PoemError
 from image2poem.matcher import SIDE
 from image2poem.photo import find_photos, load_photo
-from image2poem.retrieval import diversity, fusion, reranking, routes
+from image2poem.retrieval import diversity, fusion, routes
 from image2poem.settings import load_settings
 
 ROUNDS = 3  # requests of the reference's shape
@@ -219,16 +219,10 @@ def ask(matcher: ImageToPoem, photo: Path, clock: Clock) -> None:
         found = routes.find(library, sight, "", None)
     with clock("fusion"):
         fused = fusion.fuse(found, matcher.weights, matcher.facets.fame)
-    with clock("rerank"):
-        share = matcher.weights.rerank["sight"]
-        fused = reranking.reread(
-            matcher.reranker,
-            sight.description,
-            share,
-            fused,
-            {},
-            lambda ids: [verse.text for verse in matcher.corpus.verses(ids)],
-        ).fused
+    if matcher.reranker:  # of a description by somebody or a search, not of a photo alone
+        first = matcher.corpus.verses(fused.ids[:TOP].tolist())
+        with clock("rerank"):
+            matcher.reranker.score(sight.description, [verse.text for verse in first])
     with clock("choice"):
         chosen = diversity.choose(fused, 5, matcher.facets.poem, library.naming, matcher.weights.repetition)
         matcher.corpus.verses([verse for verse, _ in chosen])
@@ -279,7 +273,7 @@ TIMES = (  # what is timed, our part of it, theirs
     ("what it shows", ("sight",), ()),
     ("the description encoded", ("query",), ("their query",)),
     ("verses found (ours: every route; theirs: FAISS)", ("routes",), ("their search",)),
-    (f"{TOP} verses read again (ours: late interaction; theirs: a cross-encoder)", ("rerank",), ("their rerank",)),
+    (f"{TOP} verses read again (ours: where a person or a VLM described the photo)", ("rerank",), ("their rerank",)),
     ("routes fused", ("fusion",), ()),
     ("verses chosen and their poems read", ("choice",), ()),
     ("**a whole process for one photo** (theirs: import and request)", ("process",), ("their import", "their request")),

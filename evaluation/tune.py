@@ -83,6 +83,8 @@ class Asked:
         first = np.argpartition(-scores, FIRST)[:FIRST] if len(scores) > FIRST else np.arange(len(scores))
         fused = fusion.ordered(self.numbers[first], {"routes": scores[first]}, {})
         share = weights.rerank[self.kind]
+        if not share:
+            return fused.ids
         texts = lambda ids: [self.verses[i] for i in ids]  # noqa: E731
         return reranking.reread(self.reranker, self.query, share, fused, {}, texts).fused.ids
 

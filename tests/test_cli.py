@@ -65,9 +65,14 @@ def test_explain_shows_what_each_score_is_made_of(home: Path) -> None:
     done = run("match", RIVER, "--explain", home=home)
     explained = [line for line in done.stdout.splitlines() if "made of (rank there): " in line]
     assert len(explained) == 5
-    for route in ("cross_modal", "imagery", "rerank"):
+    for route in ("cross_modal", "imagery"):
         assert re.search(rf"{route} 0\.\d\d \(\d+\)", explained[0])
     assert re.search(r"^ +水 0\.\d\d: .*(水|江河|湖|海)", done.stdout, re.MULTILINE)  # what the scene rests on
+
+
+def test_explain_shows_what_reading_again_did(home: Path) -> None:
+    done = run("search", "沙漠里一缕直直的烟，圆圆的夕阳落在河上", "--explain", "--top", "1", home=home)
+    assert re.search(r"rerank 0\.\d\d \(1\)", done.stdout)
 
 
 def test_filters_and_words_reach_the_matcher(home: Path) -> None:

@@ -182,12 +182,16 @@ class ImageToPoem:
         if only_lines:
             fused, favours = fusion.only(fused, pool.numbers(candidates)), {}
         share = self.weights.rerank["words" if words else "description" if sight.described else "sight"]
-        again = reranking.reread(self.reranker, sight.description, share, fused, favours, self._texts(pool))
-        fused, favours = again.fused, again.favours
+        if share and self.reranker:
+            again = reranking.reread(self.reranker, sight.description, share, fused, favours, self._texts(pool))
+            fused, favours = again.fused, again.favours
         chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)
         notes = (f"this answer lacks what the VLM would add: {opinion.note}",) if opinion.note else ()
         if seen.vector is not None and not sight.described and not words and _surest(seen) < DIM:
-            notes = (*notes, "hardly anything is seen here that verse names; say in your own words what the photo shows",)
+            notes = (
+                *notes,
+                "hardly anything is seen here that verse names; say in your own words what the photo shows",
+            )
         items = known.translated(self._matches(chosen, sight, fused, pool), self.corpus, self.translation_store)
         return self._from(None, Matches(photo, sight, items, notes, seen))
 

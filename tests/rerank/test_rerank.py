@@ -104,9 +104,9 @@ def test_a_share_of_one_leaves_the_order_to_the_reranker() -> None:
     assert done.fused.ranks[NAME] == {3: 1, 2: 2, 1: 3}
 
 
-def test_a_share_of_nothing_leaves_all_as_it_was_and_doesnt_ask() -> None:
-    judge, before = Judge(), list_of(v1=0.9, v2=0.8)
-    assert reread(judge, "?", 0.0, before, {}, texts).fused is before and not judge.asked
+def test_without_candidates_nobody_is_asked() -> None:
+    judge, nothing = Judge(), Fused(np.zeros(0, np.int64), np.zeros(0), {}, {})
+    assert reread(judge, "?", 0.5, nothing, {}, texts).fused is nothing and not judge.asked
 
 
 def test_only_the_first_are_read_and_the_rest_stay_behind() -> None:

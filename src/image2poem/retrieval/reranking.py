@@ -26,7 +26,7 @@ class Reread:
 
 
 def reread(
-    reranker: Reranker | None,
+    reranker: Reranker,
     query: str,
     share: float,
     fused: Fused,
@@ -37,7 +37,7 @@ def reread(
     """Give the reranker its share of the scores of the first verses; all others keep the rest of theirs.
 
     Args:
-        reranker: judges them; None: all stays as it is.
+        reranker: judges them.
         query: what they should say.
         share: of the reranker in a score, 0..1.
         fused: the verses as the routes have them.
@@ -47,7 +47,7 @@ def reread(
     """
     apart = sorted(favours.keys() - set(fused.ids.tolist()), key=lambda i: -favours[i].score - favours[i].bonus)
     read = [*fused.ids[:candidates].tolist(), *apart[:_FAVOURED]]
-    if reranker is None or not read or not share:
+    if not read:
         return Reread(fused, dict(favours))
     judged = reranker.score(query, texts(read))
     says = dict(zip(read, (share * stretched(judged)).tolist(), strict=True))
