@@ -183,7 +183,7 @@ class ImageToPoem:
             fused, favours = fusion.only(fused, pool.numbers(candidates)), {}
         share = self.weights.rerank["words" if words else "description" if sight.described else "sight"]
         if share and self.reranker:
-            again = reranking.reread(self.reranker, sight.description, share, fused, favours, self._texts(pool))
+            again = reranking.reread(self.reranker, words or sight.description, share, fused, favours, self._texts(pool))
             fused, favours = again.fused, again.favours
         chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)
         notes = (f"this answer lacks what the VLM would add: {opinion.note}",) if opinion.note else ()
