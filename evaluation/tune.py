@@ -85,8 +85,8 @@ class Asked:
         share = weights.rerank[self.kind]
         if not share:
             return fused.ids
-        texts = lambda ids: [self.verses[i] for i in ids]  # noqa: E731
-        return reranking.reread(self.reranker, self.query, share, fused, {}, texts).fused.ids
+        readings = lambda ids: [(self.verses[i],) for i in ids]  # noqa: E731
+        return reranking.reread(self.reranker, self.query, share, fused, {}, readings).fused.ids
 
 
 class Objective:

@@ -183,7 +183,9 @@ class ImageToPoem:
             fused, favours = fusion.only(fused, pool.numbers(candidates)), {}
         share = self.weights.rerank["words" if words else "description" if sight.described else "sight"]
         if share and self.reranker:
-            again = reranking.reread(self.reranker, words or sight.description, share, fused, favours, self._texts(pool))
+            again = reranking.reread(
+                self.reranker, words or sight.description, share, fused, favours, self._readings(pool)
+            )
             fused, favours = again.fused, again.favours
         chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)
         notes = (f"this answer lacks what the VLM would add: {opinion.note}",) if opinion.note else ()
@@ -195,15 +197,18 @@ class ImageToPoem:
         items = known.translated(self._matches(chosen, sight, fused, pool), self.corpus, self.translation_store)
         return self._from(None, Matches(photo, sight, items, notes, seen))
 
-    def _texts(self, pool: guests.Pool) -> Callable[[Sequence[int]], list[str]]:
-        """Gives the lines of the numbers of a search, verses and guests."""
+    def _readings(self, pool: guests.Pool) -> Callable[[Sequence[int]], list[tuple[str, ...]]]:
+        """Gives the lines of the numbers of a search, verses with their translations and guests."""
 
-        def texts(numbers: Sequence[int]) -> list[str]:
-            invited = {number: guest.candidate.text for number in numbers if (guest := pool.guest(number))}
-            verses = iter(self.corpus.verses([number for number in numbers if number not in invited]))
-            return [invited.get(number) or next(verses).text for number in numbers]
+        def readings(numbers: Sequence[int]) -> list[tuple[str, ...]]:
+            invited = {number: (guest.candidate.text,) for number in numbers if (guest := pool.guest(number))}
+            verses = self.corpus.verses([number for number in numbers if number not in invited])
+            said: dict[int, tuple[str, ...]] = {verse.id: (verse.text,) for verse in verses}
+            if self.translations:
+                said |= known.readings(verses, self.corpus, self.translation_store)
+            return [invited.get(number) or said[number] for number in numbers]
 
-        return texts
+        return readings
 
     def _favours(
         self, sight: Sight, words: str, allowed: routes.Mask, found: Mapping[str, routes.Ranked]

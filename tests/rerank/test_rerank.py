@@ -94,8 +94,8 @@ def list_of(**scores: float) -> Fused:
     return Fused(ids, values, {"a": {int(i): at for at, i in enumerate(ids, 1)}}, {"a": values})
 
 
-def texts(ids: Sequence[int]) -> list[str]:
-    return [str(i) for i in ids]
+def texts(ids: Sequence[int]) -> list[tuple[str, ...]]:
+    return [(str(i),) for i in ids]
 
 
 def test_a_share_of_one_leaves_the_order_to_the_reranker() -> None:
@@ -129,6 +129,12 @@ def test_what_a_place_favours_is_read_with_the_rest() -> None:
     done = reread(Judge(), "?", 0.5, list_of(v1=0.9, v2=0.8), favours, texts)
     assert done.favours[8].score == pytest.approx(0.75) and 0.25 < done.favours[7].score < 0.75
     assert done.favours[7].bonus == 0.3
+
+
+def test_a_translation_may_speak_for_its_verse() -> None:
+    said = {1: ("1", "9"), 2: ("2",), 3: ("3", "0")}
+    done = reread(Judge(), "?", 1.0, list_of(v1=0.9, v2=0.8, v3=0.7), {}, lambda ids: [said[i] for i in ids])
+    assert done.fused.ids.tolist() == [1, 3, 2]
 
 
 def test_a_search_is_read_again_and_says_so(matcher: ImageToPoem) -> None:

@@ -31,7 +31,7 @@ def reread(
     share: float,
     fused: Fused,
     favours: Mapping[int, Favour],
-    texts: Callable[[Sequence[int]], list[str]],
+    readings: Callable[[Sequence[int]], list[tuple[str, ...]]],
     candidates: int = CANDIDATES,
 ) -> Reread:
     """Give the reranker its share of the scores of the first verses; all others keep the rest of theirs.
@@ -42,14 +42,16 @@ def reread(
         share: of the reranker in a score, 0..1.
         fused: the verses as the routes have them.
         favours: verses that a place or a day favours; the first of them are read too.
-        texts: gives the lines of some ids.
+        readings: gives for some ids what may speak for each: the line, and a translation if it has one. The better counts.
         candidates: how many of the fused verses are read.
     """
     apart = sorted(favours.keys() - set(fused.ids.tolist()), key=lambda i: -favours[i].score - favours[i].bonus)
     read = [*fused.ids[:candidates].tolist(), *apart[:_FAVOURED]]
     if not read:
         return Reread(fused, dict(favours))
-    judged = reranker.score(query, texts(read))
+    found = readings(read)
+    scores = reranker.score(query, [text for texts in found for text in texts])
+    judged = np.maximum.reduceat(scores, np.cumsum([0, *map(len, found[:-1])]))
     says = dict(zip(read, (share * stretched(judged)).tolist(), strict=True))
     parts = {name: (1 - share) * part for name, part in fused.parts.items()}
     parts[NAME] = np.array([says.get(verse, 0.0) for verse in fused.ids.tolist()])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -74,6 +74,17 @@ def untranslated(
     return corpus.verses(np.flatnonzero(wanted)[:limit].tolist())
 
 
+def readings(verses: Sequence[Verse], corpus: Corpus, store: TranslationStore) -> dict[int, tuple[str, str]]:
+    """Verse id -> its line and what its translation says, for those that have one: a source's before a model's.
+
+    Raises:
+        TranslationError: the file of what models made is damaged.
+    """
+    made = store.latest([verse.text for verse in verses])
+    found = ((verse, _of_source(corpus, verse.id) or made.get(verse.text)) for verse in verses)
+    return {verse.id: (verse.text, translation.text) for verse, translation in found if translation}
+
+
 def translated(matches: Iterable[Match], corpus: Corpus, store: TranslationStore) -> tuple[Match, ...]:
     """Matches with the translations of their verses: a source's before a model's, of models the latest.
 
@@ -82,13 +93,13 @@ def translated(matches: Iterable[Match], corpus: Corpus, store: TranslationStore
     """
     matches = tuple(matches)
     made = store.latest([match.verse for match in matches if match.verse_id is not None])
-    return tuple(_translated(match, _of_source(corpus, match) or made.get(match.verse)) for match in matches)
+    return tuple(_translated(match, _of_source(corpus, match.verse_id) or made.get(match.verse)) for match in matches)
 
 
-def _of_source(corpus: Corpus, match: Match) -> Translation | None:
-    if match.verse_id is None:  # a new line, or a sentence that is no verse
+def _of_source(corpus: Corpus, verse: int | None) -> Translation | None:
+    if verse is None:  # a new line, or a sentence that is no verse
         return None
-    pairs = corpus.pairs(match.verse_id, match.verse_id + 1)
+    pairs = corpus.pairs(verse, verse + 1)
     return next((Translation(text, source, made=False) for _, text, source in pairs if text.strip()), None)
 
 
