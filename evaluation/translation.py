@@ -13,7 +13,7 @@ import argparse
 import difflib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,13 +24,14 @@ from image2poem import ImageToPoem
 from image2poem.corpus.split import clauses
 from image2poem.index.translations import build_translations, open_translations
 from image2poem.model import Sight
-from image2poem.retrieval import fusion, routes
+from image2poem.rerank import load_reranker
+from image2poem.retrieval import fusion, reranking, routes
 from image2poem.translation.known import Known
 
 LIKE = 0.6  # of two texts that are as like as that, one may be the other's source
 SHORTEST = 5  # characters of a clause that stands for its verse
 STEPS = ((0.0, 0.0), (3.0, 0.0), (3.0, 1.5), (3.0, 3.0), (6.0, 3.0), (6.0, 6.0), (9.0, 4.5), (12.0, 12.0))
-Found = tuple[dict[str, routes.Ranked], int]
+Found = tuple[dict[str, routes.Ranked], int, str]  # what the routes found, the verse that is meant, what was said
 
 
 def read(path: Path) -> list[tuple[str, str]]:
@@ -54,9 +55,9 @@ def said_otherwise(said: Sequence[tuple[str, str]], translations: dict[int, tupl
     ]
 
 
-def recall(found: Sequence[Found], weights: fusion.Weights, fame: np.ndarray) -> str:
+def recall(found: Sequence[Found], order: Callable[[Found], np.ndarray]) -> str:
     """R@1 and R@10 as two cells of a table."""
-    ranks = [np.flatnonzero(fusion.fuse(lists, weights, fame).ids == verse) for lists, verse in found]
+    ranks = [np.flatnonzero(order(one) == one[1]) for one in found]
     return " | ".join(f"{np.mean([len(rank) > 0 and rank[0] < most for rank in ranks]):.3f}" for most in (1, 10))
 
 
@@ -85,7 +86,7 @@ def main() -> None:
         library = replace(matcher.library, translations=index)
 
         def find(sentence: str, verse: int) -> Found:
-            return routes.find(library, Sight(None, (), ""), sentence, None), verse
+            return routes.find(library, Sight(None, (), ""), sentence, None), verse, sentence
 
         translated = [find(sentence, verse) for sentence, verse in asked]
         untranslated = [find(translations[verse][1], verse) for verse in kept_back]
@@ -96,8 +97,28 @@ def main() -> None:
     for dense, lexical in STEPS:
         own = {"words_translation": dense, "words_translation_lexical": lexical}
         weights = replace(matcher.weights, routes={**matcher.weights.routes, **own})
-        cells = (recall(found, weights, matcher.facets.fame) for found in (translated, untranslated))
+
+        def fused(one: Found, weights: fusion.Weights = weights) -> np.ndarray:
+            return fusion.fuse(one[0], weights, matcher.facets.fame).ids
+
+        cells = (recall(found, fused) for found in (translated, untranslated))
         print(f"| {dense} | {lexical} | {' | '.join(cells)} |", flush=True)
+    said, reranker = dict(rows), load_reranker()
+    print("\n| read again, by the weights that are shipped | | translated: R@1 | R@10 | not translated: R@1 | R@10 |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for way, with_translations in (("the verse alone", False), ("the better of the verse and its translation", True)):
+
+        def readings(ids: Sequence[int], told: bool = with_translations) -> list[tuple[str, ...]]:
+            lines = [(verse.id, verse.text) for verse in matcher.corpus.verses(ids)]
+            return [(line, said[i]) if told and i in said else (line,) for i, line in lines]
+
+        def reread(one: Found, readings: Callable[[Sequence[int]], list[tuple[str, ...]]] = readings) -> np.ndarray:
+            fused = fusion.fuse(one[0], matcher.weights, matcher.facets.fame)
+            share = matcher.weights.rerank["words"]
+            return reranking.reread(reranker, one[2], share, fused, {}, readings).fused.ids
+
+        cells = (recall(found, reread) for found in (translated, untranslated))
+        print(f"| {way} | | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":
