@@ -23,6 +23,7 @@ from serve_fakes import EXAMPLES, NEW, RIVER, TOLD, Slow, poet, tower
 
 from image2poem import ImageToPoem, Settings
 from image2poem.serve import create_app
+from image2poem.translation.store import TranslationStore
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DRIVER = shutil.which("chromedriver")
@@ -334,6 +335,18 @@ def test_the_scene_is_shown_with_its_basis_and_follows_what_is_changed(page: Pag
     page.changed(before)
     page.get("#add").send_keys("雪", Keys.ENTER)
     page.until(lambda: "雪" in page.get("#scene").text)
+
+
+def test_a_translation_by_a_model_is_shown_as_the_models(
+    start: Start, home: Path, matcher: ImageToPoem, tmp_path: Path
+) -> None:
+    own = Path(shutil.copytree(home, tmp_path / "translated"))
+    verses = matcher.corpus.texts()
+    TranslationStore(Settings(home=own).translations_file).add(dict.fromkeys(verses, "江上有月亮。"), "a-model", "1")
+    page = start(home=own).open()
+    page.take(RIVER)
+    said = page.until(lambda: next((n for n in page.all("#verses .why") if "江上有月亮。" in n.text), None))
+    assert "译文" in said.text and "（模型 a-model 译）" in said.text
 
 
 def test_what_was_found_stays_in_the_browser_and_comes_back(page: Page) -> None:
