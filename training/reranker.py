@@ -1,6 +1,6 @@
 """Train the built-in reranker: late interaction between the characters of a description and those of a verse.
 
-usage: python -m training.reranker --model DIR --train ROWS.jsonl ... --out DIR [--dev ROWS.jsonl] [--steps 800] ...
+usage: python -m training.reranker --model DIR --train ROWS.jsonl ... --out DIR [--dev ROWS.jsonl] [--steps 400] ...
 
 --model  a sentence-transformers folder of a BERT: what `training.restore` writes of the built-in text encoder
 
@@ -30,7 +30,7 @@ from torch import nn
 from transformers import BertModel
 
 from image2poem.corpus.convert import fold
-from training.rows import Row, overlap, read_rows, run
+from training.rows import Row, read_rows, run
 
 PADDING = 1
 LENGTH = 64  # tokens at which texts are cut, as the text encoder does
@@ -103,12 +103,8 @@ class Batches:
 
     SORTED = 24  # batches' worth of rows that are sorted by length together
 
-    def __init__(
-        self, rows: list[Row], tokenizer: Tokenizer, batch: int, negatives: int, seed: int, low_overlap: int
-    ) -> None:
-        usable = [row for row in rows if len(row["neg"]) >= negatives]
-        low = [row for row in usable if overlap(row["query"], row["pos"][0]) < 0.4]
-        self.rows = usable + low * (low_overlap - 1)
+    def __init__(self, rows: list[Row], tokenizer: Tokenizer, batch: int, negatives: int, seed: int) -> None:
+        self.rows = [row for row in rows if len(row["neg"]) >= negatives]
         self.tokenizer, self.batch, self.negatives = tokenizer, batch, negatives
         self.draw = random.Random(seed)
 
@@ -172,18 +168,17 @@ def main() -> None:
     parser.add_argument("--train", type=Path, nargs="+", required=True, help="rows with hard negatives")
     parser.add_argument("--dev", type=Path, help="rows with three negatives each, to tell the share of right choices")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=400, help="over which the rate falls")
     parser.add_argument(
         "--until", type=int, help="stop there, before the rate has fallen to 0: more steps may only learn rows by heart"
     )
     parser.add_argument("--batch", type=int, default=48, help="queries a step")
     parser.add_argument("--negatives", type=int, default=3, help="hard ones a query brings")
-    parser.add_argument("--rate", type=float, default=1.5e-4)
+    parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument(
         "--frozen", type=int, default=2, help="lowest layers that stay as they are, with the embeddings"
     )
-    parser.add_argument("--dropout", type=float, default=0.1)
-    parser.add_argument("--low-overlap", type=int, default=1, help="how often pairs that share < 40 %% are shown")
+    parser.add_argument("--dropout", type=float, default=0.0)
     parser.add_argument("--save-steps", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
@@ -220,7 +215,7 @@ def main() -> None:
         first = state["step"]
         for name, thing in kept.items():
             thing.load_state_dict(state[name])
-    batches = iter(Batches(rows, tokenizer, args.batch, args.negatives, args.seed + first, args.low_overlap))
+    batches = iter(Batches(rows, tokenizer, args.batch, args.negatives, args.seed + first))
     model.train()
     losses, began = [], time.monotonic()
     last = min(args.steps, args.until or args.steps)
