@@ -56,6 +56,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "training.reranker_export", "--model", folder / "model", "--out", folder / "rerank", "--id", "test",
         "--verses", folder / "verses.txt", "--rows", folder / "dev.jsonl",
     )  # fmt: skip
+    run("training.candidates", folder / "dev.jsonl", "--depth", 20, "--out", folder / "candidates.jsonl")
     return folder
 
 
@@ -87,7 +88,6 @@ def test_the_export_judges_as_the_trained_model_does(work: Path) -> None:
 
 
 def test_candidates_and_what_the_reranker_makes_of_them(work: Path) -> None:
-    run("training.candidates", work / "dev.jsonl", "--depth", 20, "--out", work / "candidates.jsonl")
     rows = read_rows(work / "candidates.jsonl")
     assert all(len(row["candidates"]) == 20 and row["scores"] == sorted(row["scores"], reverse=True) for row in rows)
     table = run(
@@ -101,8 +101,7 @@ def test_candidates_and_what_the_reranker_makes_of_them(work: Path) -> None:
 
 
 def test_what_the_features_weigh_is_learnt_on_other_rows(work: Path) -> None:
-    candidates = work / "to-learn.jsonl"
-    run("training.candidates", work / "dev.jsonl", "--depth", 20, "--out", candidates)
+    candidates = work / "candidates.jsonl"
     before = json.loads((work / "rerank" / "card.json").read_text("utf-8"))["mix"]
     told = run(
         "training.reranker_mix",
