@@ -206,7 +206,9 @@ def test_the_bench_of_translations_asks_in_other_words(
         sys, "argv", ["translation", "--translations", str(files[0]), "--said", str(files[1]), "--queries", "1"]
     )
     translation.main()
-    head, _, *table = capsys.readouterr().out.splitlines()
+    head, fused, reread = capsys.readouterr().out.split("\n\n")
     assert head.startswith("2 of 30 verses translated; 1 sentences about some of these")
-    assert len(table) == 2 + len(translation.STEPS) and all(row.count("|") == 7 for row in table)
+    for table, ways in ((fused, len(translation.STEPS)), (reread, 2)):  # the verse alone; with its translation
+        rows = table.strip().splitlines()
+        assert len(rows) == 2 + ways and all(row.count("|") == 7 for row in rows)
     assert not list(home.glob("index/*queries*"))
