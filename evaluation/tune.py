@@ -4,10 +4,11 @@ usage: python -m evaluation.tune --rows dev.jsonl [--shared ../shared] [--write]
 
 Coordinate ascent on the mean F1 of the top verse over the bench photos, once for what our own eyes see and once with a
 person's caption in place of a VLM's description, less a penalty where fewer than `DISTINCT` of the photos get a verse of
-their own. Then fame gets as much as costs no more than `SLACK`: readers see what it is worth, the judge doesn't. Five folds say what that is worth on photos that the weights have not seen. The two routes of the person's
-words share their weight, and the reranker has its share, as finds most verses of the held-out translations (`--rows`, as
-training.split writes them); together they weigh `SAID` times the heaviest route of sight. Then each part is left out in
-turn. --write puts the result into the package's data/fusion.json.
+their own. Then fame gets as much as costs no more than `SLACK`: readers see what it is worth, the judge doesn't. Five
+folds say what that is worth on photos that the weights have not seen. The two routes of the person's words share their
+weight, and the reranker has its share, as finds most verses of the held-out translations (`--rows`, as training.split
+writes them); the heavier weighs `SAID` times the heaviest route of sight, and so do the terms that the person named.
+Then each part is left out in turn. --write puts the result into the package's data/fusion.json.
 """
 
 from __future__ import annotations
@@ -201,6 +202,7 @@ def words_weights(
     def trial(share: float, rerank: float) -> fusion.Weights:
         said = {"words": heaviest * share / max(share, 1 - share)}
         said["words_lexical"] = heaviest * (1 - share) / max(share, 1 - share)
+        said["named"] = heaviest
         said = {name: round(value, 3) for name, value in said.items()}
         return with_share(replace(weights, routes={**weights.routes, **said}), "words", rerank)
 

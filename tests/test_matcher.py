@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from PIL import Image
 
 from image2poem import Filters, Image2PoemError, ImageToPoem, Settings
 from image2poem.errors import CorpusError, FilterError, IndexFileError
-from image2poem.model import Provenance
+from image2poem.model import Imagery, Provenance
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 RIVER = EXAMPLES / "moonlit_river.png"
@@ -74,6 +75,14 @@ def test_the_persons_words_weigh_most(matcher: ImageToPoem) -> None:
     assert "梅" in answer[0].verse
     assert answer.sight.imagery[0].score == 1
     assert "梅" in answer[0].reasons
+
+
+def test_a_term_that_a_person_adds_outweighs_what_was_seen(matcher: ImageToPoem) -> None:
+    sight = matcher.match(RIVER).sight
+    assert "瀑布" not in {item.term for item in sight.imagery}
+    answer = matcher.answer(replace(sight, imagery=(Imagery("瀑布", 1.0), *sight.imagery)), top=1)
+    assert "瀑布" in answer[0].reasons and "named" in answer[0].ranks
+    assert "named" not in matcher.answer(sight, top=1)[0].ranks
 
 
 @pytest.mark.parametrize(

@@ -33,28 +33,48 @@ from torch.nn import functional
 
 from image2poem.encoders import TextEncoder, load_text_encoder
 from image2poem.sight.lexicon import Lexicon, load_lexicon
+from training.image_tower import NAMED, POOLED
 
 PHRASINGS = ("{}", "一张{}的照片", "照片里有{}", "{}的风景", "眼前是{}", "远处的{}", "美丽的{}", "{}，风光")
 Encode = Callable[[list[str]], NDArray[np.float32]]
 VERSES = 0.3  # how often a photo is shown a verse instead of a caption, where it has one
+PULL = 1.0  # how far a term that the tower is sure of pulls a vector, before training
 ABSENT = 0.05  # weight of what a caption doesn't mention, against what it does
 
 
 class Head(nn.Module):
-    """Features float32[n, f] -> vectors float32[n, d], rows of unit length."""
+    """Features float32[n, POOLED + t] -> vectors float32[n, d], rows of unit length.
 
-    def __init__(self, mean: torch.Tensor, deviation: torch.Tensor, out: int, hidden: int, dropout: float) -> None:
+    What the tower has names for pulls the vector towards the vectors of these terms, `pull` of them for a sure one: so
+    animals and things that hardly any photo here shows are seen all the same.
+    """
+
+    def __init__(
+        self, mean: torch.Tensor, deviation: torch.Tensor, named: torch.Tensor, hidden: int, dropout: float
+    ) -> None:
         super().__init__()
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
+        self.register_buffer("named", named)
+        self.pull = nn.Parameter(torch.tensor(PULL))
+        out = named.shape[1]
         self.deep = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(len(mean), hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, out)
         )
         self.straight = nn.Sequential(nn.Dropout(dropout), nn.Linear(len(mean), out))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        x = ((features - self.mean) / self.deviation).clamp(-6, 6)
-        return functional.normalize(self.deep(x) + self.straight(x), dim=-1)
+        pooled, chances = features.split([len(self.mean), len(self.named)], dim=1)
+        x = ((pooled - self.mean) / self.deviation).clamp(-6, 6)
+        return functional.normalize(self.deep(x) + self.straight(x) + self.pull * chances @ self.named, dim=-1)
+
+    @classmethod
+    def of(cls, weights: dict[str, torch.Tensor], dropout: float = 0.0) -> Head:
+        """The head whose state these weights are."""
+        hidden = weights["deep.1.weight"].shape[0]
+        head = cls(weights["mean"], weights["deviation"], weights["named"], hidden, dropout)
+        head.load_state_dict(weights)
+        return head
 
 
 class Imagery(nn.Module):
@@ -285,8 +305,10 @@ def main() -> None:
     lessons = Lessons(photos, lexicon, remembering(text), args.tagged, args.classes)
     views = torch.from_numpy(np.stack([tables[p["set"]][p["place"]] for p in lessons.train]))
     whole = views[:, 0].float()
-    head = Head(whole.mean(0), whole.std(0) + 1e-3, text.dimension, args.hidden, args.dropout)
+    pooled = whole[:, :POOLED]
     imagery = Imagery(torch.from_numpy(term_vectors(lexicon, lessons.encode)))
+    named = imagery.start[[lexicon.number[term] for term in NAMED]]
+    head = Head(pooled.mean(0), pooled.std(0) + 1e-3, named, args.hidden, args.dropout)
     temperature = nn.Parameter(torch.tensor(2.7))
     optimizer = torch.optim.AdamW(
         [

@@ -81,10 +81,7 @@ def main() -> None:
     parser.add_argument("--id", required=True)
     args = parser.parse_args()
     saved = torch.load(args.head, weights_only=True)
-    weights = saved["head"]
-    hidden, out = weights["deep.1.weight"].shape[0], weights["deep.4.weight"].shape[0]
-    head = Head(weights["mean"], weights["deviation"], out, hidden, 0.0)
-    head.load_state_dict(weights)
+    head = Head.of(saved["head"])
     space = json.loads((args.text / "card.json").read_text("utf-8"))["id"]
     folder = args.data / "image"
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +90,7 @@ def main() -> None:
     tuned = ", image_finetune.py" if "tower" in saved else ""
     recipe = f"training/image_drawn.py, image_features.py, image_verses.py, image_encoder.py{tuned}, image_export.py"
     about = {"data": DATA, "recipe": recipe, "card": "docs/models.md"}
-    write_card(folder, {"id": args.id, "space": space, "dimension": out, "side": SIZE, "base": base, **about})
+    write_card(folder, {"id": args.id, "space": space, "dimension": head.named.shape[1], "side": SIZE, "base": base, **about})
     folder = args.data / "sight"
     folder.mkdir(parents=True, exist_ok=True)
     imagery, usual = saved["imagery"], saved["usual"]

@@ -1,10 +1,11 @@
 """Run the frozen image tower once over every photo, several views each, and keep the features.
 
-usage: python -m training.image_features --photos DIR [DIR ...] --out DIR [--views 3] [--threads 1]
+usage: python -m training.image_features --photos DIR [DIR ...] --out DIR [--views 3] [--threads 1] [--below]
 
 Each DIR of --photos holds sets: NAME.zip and NAME.jsonl ({"file", "captions_zh", "labels", "split"} a line).
 Writes NAME.npy, float16[photos, views, FEATURES]; view 0 is the whole photo, the others are random crops
-with mirrored sides and a shaken aspect ratio (some of the sets are squashed squares).
+with mirrored sides and a shaken aspect ratio (some of the sets are squashed squares). With --below also
+NAME.below.npy, float16[photos, views, *BELOW], 70 kB a view: what training.image_finetune starts from.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from training.image_tower import FEATURES, SIZE, ImageTower, export
+from training.image_tower import BELOW, FEATURES, SIZE, Seen, export
 
 
 def view(photo: Image.Image, number: int, rng: random.Random) -> Image.Image:
@@ -49,26 +50,33 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--views", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--below", action="store_true")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = args.threads
     # three times as fast as torch on a CPU
-    tower = onnxruntime.InferenceSession(export(ImageTower(), args.out / "tower.onnx"), options)
+    path = export(Seen(), args.out / "tower.onnx", ("features", "below"))
+    tower, wanted = onnxruntime.InferenceSession(path, options), ["features", "below"][: 1 + args.below]
     for archive_file in sorted(file for folder in args.photos for file in folder.glob("*.zip")):
         name = archive_file.stem
         out = args.out / f"{name}.npy"
         if out.exists():
             continue
         rows = [json.loads(line) for line in archive_file.with_suffix(".jsonl").read_text("utf-8").splitlines()]
-        features = np.zeros((len(rows), args.views, FEATURES), np.float16)
+        shape = (len(rows), args.views)
+        features = np.zeros((*shape, FEATURES), np.float16)
+        if args.below:
+            below = np.lib.format.open_memmap(args.out / f"{name}.below.npy", "w+", np.float16, (*shape, *BELOW))
         start = time.time()
         with zipfile.ZipFile(archive_file) as archive:
             for i, row in enumerate(rows):
                 photo = Image.open(io.BytesIO(archive.read(row["file"]))).convert("RGB")
                 rng = random.Random(f"{name}/{row['file']}")
                 views = pixels([view(photo, v, rng) for v in range(args.views)])
-                (features[i],) = tower.run(None, {"pixels": views})
+                features[i], *more = tower.run(wanted, {"pixels": views})
+                if more:
+                    (below[i],) = more
                 if i % 500 == 499:
                     print(
                         f"{name} {i + 1}/{len(rows)} {(time.time() - start) / (i + 1) * 1e3:.0f} ms a photo", flush=True

@@ -1,61 +1,53 @@
 """Let the upper blocks of the image tower learn too, together with a head that was trained on frozen features.
 
-usage: python -m training.image_finetune --photos DIR [DIR ...] --tags FILE ... --text FOLDER --head FILE.pt --out FILE.pt
+usage: python -m training.image_finetune --photos DIR [DIR ...] --features DIR --tags FILE ... --text FOLDER
+       --head FILE.pt --out FILE.pt [--steps 250]
 
---head  what training.image_encoder wrote: where head and imagery begin
-The other arguments are training.image_encoder's. Losses and photos are the same; each photo is looked at anew in every
-batch, a random window of it, mirrored or not, lighter or darker. The blocks below the cut and all batch norms' means
-stay as ImageNet left them. Writes a file like --head's, the tower's weights in it.
+--features  what training.image_features --below wrote
+--head      what training.image_encoder wrote: where head and imagery begin
+The other arguments are training.image_encoder's. Losses and photos are the same. The blocks below the cut and all batch
+norms' means stay as ImageNet left them, so what the lower blocks make of each view is computed once, before. Writes a file
+like --head's, the tower's weights in it.
 """
 
 from __future__ import annotations
 
-import io
 import math
 import random
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import nn
 
 from image2poem.encoders import load_text_encoder
 from image2poem.sight.lexicon import load_lexicon
 from training.image_encoder import ABSENT, Head, Imagery, Lessons, arguments, load_photos, remembering, term_vectors
-from training.image_features import pixels, view
 from training.image_tower import ImageTower
 
 RATES = {"tower": 0.15, "head": 0.5, "moved": 0.3, "scales": 2.0}  # of --rate
 
 
-class Album:
-    """Photos out of their archives, each of which is opened once."""
+class Views:
+    """What the lower blocks made of photos, read off the disk when it is asked for."""
 
-    def __init__(self) -> None:
-        self._archives: dict[Path, zipfile.ZipFile] = {}
+    def __init__(self, folder: Path, names: set[str]) -> None:
+        self._features = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in names}
+        self._below = {name: np.load(folder / f"{name}.below.npy", mmap_mode="r") for name in names}
 
-    def open(self, photo: dict) -> Image.Image:
-        """A photo as it is."""
-        path = photo["path"].with_suffix(".zip")
-        if path not in self._archives:
-            self._archives[path] = zipfile.ZipFile(path)
-        return Image.open(io.BytesIO(self._archives[path].read(photo["file"]))).convert("RGB")
-
-
-def shaken(photo: Image.Image, rng: random.Random) -> NDArray[np.float32]:
-    """float32[3, SIZE, SIZE], 0..255: a window of the photo, the whole of it once in four times, its light changed."""
-    square = np.asarray(view(photo, rng.randrange(4), rng), np.float32)
-    grey = square.mean(2, keepdims=True)
-    square = grey + (square - grey) * rng.uniform(0.7, 1.2)
-    return np.clip((square - 128) * rng.uniform(0.85, 1.15) + 128 * rng.uniform(0.85, 1.1), 0, 255).transpose(2, 0, 1)
+    def of(self, photos: list[dict], rng: random.Random | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        """What `ImageTower.top` takes: of the whole photos, or with `rng` of some view of each."""
+        places = [(p["set"], p["place"], rng.randrange(self._below[p["set"]].shape[1]) if rng else 0) for p in photos]
+        x = torch.from_numpy(np.stack([self._below[name][*at] for name, *at in places])).float()
+        features = torch.from_numpy(np.stack([self._features[name][*at] for name, *at in places])).float()
+        return x.contiguous(memory_format=torch.channels_last), ImageTower.pooled_below(features)
 
 
 def main() -> None:
     parser = arguments(__doc__)
+    parser.add_argument("--features", type=Path, required=True)
     parser.add_argument("--head", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--batch", type=int, default=96)
@@ -66,14 +58,11 @@ def main() -> None:
     torch.manual_seed(0)
     draw, rng = np.random.default_rng(0), random.Random(0)
     lexicon, text = load_lexicon(), load_text_encoder(args.text)
-    lessons = Lessons(
-        load_photos(args.photos, args.tags, args.verses), lexicon, remembering(text), args.tagged, args.classes
-    )
+    photos = load_photos(args.photos, args.tags, args.verses)
+    lessons = Lessons(photos, lexicon, remembering(text), args.tagged, args.classes)
+    views = Views(args.features, {p["set"] for p in photos})
     saved = torch.load(args.head, weights_only=True)
-    weights = saved["head"]
-    hidden = weights["deep.1.weight"].shape[0]
-    head = Head(weights["mean"], weights["deviation"], text.dimension, hidden, args.dropout)
-    head.load_state_dict(weights)
+    head = Head.of(saved["head"], args.dropout)
     imagery = Imagery(torch.from_numpy(term_vectors(lexicon, lessons.encode)))
     with torch.no_grad():
         imagery.moved += saved["imagery"]["terms"] - imagery.start
@@ -96,14 +85,12 @@ def main() -> None:
     )
     rates = [args.rate * RATES[part] for part in ("tower", "head", "moved", "scales")]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=args.steps, pct_start=0.15)
-    album, start = Album(), time.time()
+    start = time.time()
     for step in range(args.steps):
         rows = lessons.rows(args.batch, draw)
-        x = torch.from_numpy(np.stack([shaken(album.open(lessons.train[r]), rng) for r in rows]))
-        with torch.no_grad():
-            below = tower.bottom(x.contiguous(memory_format=torch.channels_last))
+        seen = views.of([lessons.train[r] for r in rows], rng)
         head.train()
-        contrast, seeing = lessons.loss(head(tower.top(*below)), rows, imagery, temperature, draw)
+        contrast, seeing = lessons.loss(head(tower.top(*seen)), rows, imagery, temperature, draw)
         loss = contrast + args.seeing * seeing
         optimizer.zero_grad()
         loss.backward()
@@ -117,10 +104,8 @@ def main() -> None:
     def see(some: list[dict]) -> NDArray[np.float32]:
         parts = []
         for at in range(0, len(some), 32):
-            whole = [view(album.open(p), 0, rng) for p in some[at : at + 32]]
             with torch.no_grad():
-                x = torch.from_numpy(pixels(whole)).contiguous(memory_format=torch.channels_last)
-                parts.append(head(tower(x)).numpy())
+                parts.append(head(tower.top(*views.of(some[at : at + 32]))).numpy())
         return np.concatenate(parts)
 
     usual = [lessons.train[i] for i in lessons.usual]

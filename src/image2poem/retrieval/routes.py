@@ -17,6 +17,7 @@ from image2poem.retrieval.naming import Naming
 from image2poem.sight.lexicon import Lexicon
 
 DEPTH = 1000  # verses a route may propose
+SAID = 3.0  # what a term that somebody named counts beside one that was merely seen
 COMMON = 0.5  # how much of what any photo has in common is taken off; half was best on the bench
 Mask = NDArray[np.bool_] | None
 
@@ -121,6 +122,23 @@ def imagery(library: Library, chances: NDArray[np.float32], mask: Mask) -> Ranke
     return Ranked(*best(scores[hit], DEPTH, hit))
 
 
+def named(library: Library, chances: NDArray[np.float32], said: NDArray[np.bool_], mask: Mask) -> Ranked:
+    """The verses that name what a person said is there, those first that also name what is seen.
+
+    Args:
+        library: what to search.
+        chances: float32[t], a probability for each term.
+        said: bool[t], the terms that the person named, at least one.
+        mask: bool[n], True where a verse may be found.
+    """
+    scores = library.naming.agreement(np.where(said, SAID, chances).astype(np.float32))
+    scores[library.naming.agreement(said.astype(np.float32)) == 0] = 0
+    if mask is not None:
+        scores[~mask] = 0
+    hit = np.flatnonzero(scores > 0)
+    return Ranked(*best(scores[hit], DEPTH, hit))
+
+
 def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ranked]:
     """Every route that has something to go by.
 
@@ -138,6 +156,9 @@ def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ra
         for item in sight.imagery:
             chances[library.lexicon.number[item.term]] = item.score
         found["imagery"] = imagery(library, chances, mask)
+        said = chances >= 1  # no eye is certain: this is somebody's word
+        if said.any() and (said != (chances > 0)).any():
+            found["named"] = named(library, chances, said, mask)
         found["lexical"] = lexical(library, imagery_words(library.lexicon, sight), mask)
     told = "description" if sight.described else "vernacular"
     if sight.description and (sight.described or sight.vector is not None):
