@@ -4,8 +4,9 @@ usage: python -m training.image_encoder --photos DIR [DIR ...] --features DIR --
 
 --photos    folders of NAME.jsonl, as for training.image_features
 --features  what training.image_features wrote
---tags      photos whose imagery was written down completely: {"set", "file", "tags": [terms], "caption"} a line;
-            those of the set `drawn` (training.image_drawn) are only trained on
+--tags      photos whose imagery was written down: {"set", "file", "tags": [terms], "caption"} a line. Whoever wrote a
+            file knew the terms that stand anywhere in it, and left out what isn't there. Those of the set `drawn`
+            (training.image_drawn) are only trained on
 --verses    verses that say what tagged photos show, as training.image_verses writes them
 --text      model folder of the text encoder
 --out       weights of the head and of the imagery scores, for training.image_export
@@ -108,10 +109,19 @@ def term_vectors(lexicon: Lexicon, encode: Encode) -> NDArray[np.float32]:
     return sums / np.linalg.norm(sums, axis=1, keepdims=True)
 
 
+def shown(lexicon: Lexicon, terms: list[str]) -> NDArray[np.float32]:
+    """What a photo shows that was tagged with these terms, and what they imply: float32[t], 0 or 1."""
+    row = np.zeros(len(lexicon.terms), np.float32)
+    numbers = [lexicon.number[t] for t in terms if t in lexicon.number]
+    row[numbers] = 1
+    row[[lexicon.number[broader] for i in numbers for broader in lexicon.terms[i].implies]] = 1
+    return row
+
+
 class Lessons:
     """The photos to learn from, and what is known of each.
 
-    photos: all, of every split: {"set", "file", "split", "class", "captions", "plain", "tags", "own", "verses"}
+    photos: all, of every split: {"set", "file", "split", "class", "captions", "plain", "tags", "list", "own", "verses"}
     train, seen_dev: those to train on, and tagged ones held back
     known, weight: float32[train, t], the chance that a term is to be seen, and how much that counts
     usual: numbers of the tagged photos in train, without those drawn upon
@@ -119,7 +129,6 @@ class Lessons:
 
     def __init__(self, photos: list[dict], lexicon: Lexicon, encode: Encode, tagged: float, classes: float) -> None:
         self.photos, self.lexicon, self.encode = photos, lexicon, encode
-        number = {term.term: i for i, term in enumerate(lexicon.terms)}
         # photos drawn upon are for training only: what is held back must be as photos are
         names = sorted(f"{p['set']}/{p['file']}" for p in photos if p["tags"] is not None and p["set"] != "drawn")
         held = set(random.Random(5).sample(names, len(names) // 8))
@@ -133,24 +142,25 @@ class Lessons:
         for i, p in enumerate(train):
             terms = p["tags"] if p["tags"] is not None else [t for c in p["plain"] for t in lexicon.mentioned(c)]
             sure[i] = p["tags"] is not None
-            for t in terms:
-                if t in number:
-                    known[i, number[t]] = 1
-                    for broader in lexicon.terms[number[t]].implies:
-                        known[i, number[broader]] = 1
-        self.coverage = coverage = known[sure].any(0)  # terms that taggers used
+            known[i] = shown(lexicon, terms)
+        # terms that each list's taggers used, and so would have written down
+        lists = {p["list"] for p in train if p["tags"] is not None}
+        self.used = {name: known[[i for i, p in enumerate(train) if p["list"] == name]].any(0) for name in lists}
+        asked = np.stack([self.used[p["list"]] if p["list"] else np.zeros(len(lexicon.terms), bool) for p in train])
+        self.coverage = coverage = asked.any(0)
         self.usual = [i for i, p in enumerate(train) if sure[i] and p["set"] != "drawn"]
         # a class is known by its tagged photos: how many show a term is the chance that another one does
-        weight = np.where(sure[:, None] & coverage, 1.0, np.where(known > 0, 1.0, ABSENT)).astype(np.float32)
+        weight = np.where(asked | (known > 0), 1.0, ABSENT).astype(np.float32)
         by_class: dict[str, list[int]] = {}
         for i, p in enumerate(train):
             by_class.setdefault(p["class"], []).append(i)
         for members in map(np.array, by_class.values()):
-            seen = members[sure[members]]
-            if len(seen) >= 8:
-                others = members[~sure[members]]
-                known[np.ix_(others, coverage)] = (known[seen].sum(0) + 0.1)[coverage] / (len(seen) + 0.5)
-                weight[np.ix_(others, coverage)] = classes
+            seen, others = members[sure[members]], members[~sure[members]]
+            told = asked[seen].sum(0)
+            enough = told >= 8
+            rate = ((known[seen] * asked[seen]).sum(0) + 0.1) / (told + 0.5)
+            known[np.ix_(others, enough)] = rate[enough]
+            weight[np.ix_(others, enough)] = classes
         self.known, self.weight = torch.from_numpy(known), torch.from_numpy(weight)
         numbers = {c: i for i, c in enumerate(sorted(by_class))}
         self.class_of = np.array([numbers[p["class"]] for p in train])
@@ -224,20 +234,21 @@ class Lessons:
         print(f"scenes {len(some)}: top-1 {np.mean(right):.3f}")
         with torch.no_grad():
             chance = imagery(torch.from_numpy(see(self.seen_dev))).sigmoid().numpy()
-        truth = np.array([[t.term in p["tags"] for t in self.lexicon.terms] for p in self.seen_dev])
+        asked = np.stack([self.used[p["list"]] for p in self.seen_dev])
+        truth = np.stack([shown(self.lexicon, p["tags"]) for p in self.seen_dev]).astype(bool) & asked
         for threshold in (0.2, 0.35, 0.5):
-            said = (chance > threshold) & self.coverage
+            said = (chance > threshold) & asked
             hit = (said & truth).sum()
             print(f"tagged dev {len(truth)}, seen at {threshold}: precision {hit / max(said.sum(), 1):.3f} "
-                  f"recall {hit / truth[:, self.coverage].sum():.3f}")  # fmt: skip
+                  f"recall {hit / truth.sum():.3f}")  # fmt: skip
 
 
 def load_photos(folders: list[Path], tag_files: list[Path], verse_file: Path | None = None) -> list[dict]:
     """All photos that something is known of, and at which place of their set each stands."""
     lines = verse_file.read_text("utf-8").splitlines() if verse_file else []
     verses = {(r["set"], r["file"]): r["verses"] for r in map(json.loads, lines)}
-    lines = [line for path in tag_files for line in path.read_text("utf-8").splitlines()]
-    tagged = {(r["set"], r["file"]): r for r in map(json.loads, lines)}
+    read = [(path.name, json.loads(line)) for path in tag_files for line in path.read_text("utf-8").splitlines()]
+    tagged = {(r["set"], r["file"]): {**r, "list": name} for name, r in read}
     photos = []
     for path in sorted(p for folder in folders for p in folder.glob("*.jsonl")):
         for place, row in enumerate(map(json.loads, path.read_text("utf-8").splitlines())):
@@ -253,7 +264,7 @@ def load_photos(folders: list[Path], tag_files: list[Path], verse_file: Path | N
                 "set": path.stem, "file": row["file"], "place": place, "split": row["split"], "path": path,
                 "class": f"{path.stem}/{labels[0]}" if is_class else f"{path.stem}/{row['file']}",
                 "captions": [p.format(c) for c in captions for p in PHRASINGS] if is_class else captions,
-                "plain": captions, "tags": record["tags"] if record else None,
+                "plain": captions, "tags": record["tags"] if record else None, "list": record["list"] if record else None,
                 "own": record["caption"] if record else None, "verses": verses.get((path.stem, row["file"]), []),
             })  # fmt: skip
     return photos

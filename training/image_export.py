@@ -90,7 +90,9 @@ def main() -> None:
     tuned = ", image_finetune.py" if "tower" in saved else ""
     recipe = f"training/image_drawn.py, image_features.py, image_verses.py, image_encoder.py{tuned}, image_export.py"
     about = {"data": DATA, "recipe": recipe, "card": "docs/models.md"}
-    write_card(folder, {"id": args.id, "space": space, "dimension": head.named.shape[1], "side": SIZE, "base": base, **about})
+    write_card(
+        folder, {"id": args.id, "space": space, "dimension": head.named.shape[1], "side": SIZE, "base": base, **about}
+    )
     folder = args.data / "sight"
     folder.mkdir(parents=True, exist_ok=True)
     imagery, usual = saved["imagery"], saved["usual"]

@@ -104,7 +104,7 @@ def export(module: nn.Module, path: Path, outputs: tuple[str, ...] = ("output",)
         str(path),
         input_names=["pixels"],
         output_names=list(outputs),
-        dynamic_axes=dict.fromkeys(("pixels", *outputs), {0: "n"}),
+        dynamic_axes={name: {0: "n"} for name in ("pixels", *outputs)},
         opset_version=17,
         dynamo=False,
     )

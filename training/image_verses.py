@@ -19,7 +19,7 @@ from image2poem.corpus import open_corpus
 from image2poem.encoders import load_text_encoder
 from image2poem.retrieval.naming import name_verses
 from image2poem.sight.lexicon import load_lexicon
-from training.image_encoder import load_photos
+from training.image_encoder import load_photos, shown
 from training.mine import encode
 from training.rows import run, write_rows
 
@@ -44,12 +44,7 @@ def main() -> None:
     captions = encode(text.encode_query, [p["own"] for p in photos], "captions")
     rows = []
     for photo, caption in zip(photos, captions, strict=True):
-        seen = np.zeros(len(lexicon.terms), np.float32)
-        for term in photo["tags"]:
-            if term in lexicon.number:
-                seen[lexicon.number[term]] = 1
-                seen[[lexicon.number[broader] for broader in lexicon.terms[lexicon.number[term]].implies]] = 1
-        named, near = naming.agreement(seen), verses @ caption
+        named, near = naming.agreement(shown(lexicon, photo["tags"])), verses @ caption
         some = np.union1d(np.argpartition(-named, DEPTH)[:DEPTH], np.argpartition(-near, DEPTH)[:DEPTH])
         worth = named[some] + 0.25 / SPREAD * near[some]
         best = some[np.argsort(-worth, kind="stable")[: args.number]]
