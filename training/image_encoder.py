@@ -39,14 +39,14 @@ from training.image_tower import NAMED, POOLED
 PHRASINGS = ("{}", "一张{}的照片", "照片里有{}", "{}的风景", "眼前是{}", "远处的{}", "美丽的{}", "{}，风光")
 Encode = Callable[[list[str]], NDArray[np.float32]]
 VERSES = 0.3  # how often a photo is shown a verse instead of a caption, where it has one
-PULL = 1.0  # how far a term that the tower is sure of pulls a vector, before training
+PULL = 0.4  # how far a term that the tower is sure of pulls a vector of length 1, before training
 ABSENT = 0.05  # weight of what a caption doesn't mention, against what it does
 
 
 class Head(nn.Module):
     """Features float32[n, POOLED + t] -> vectors float32[n, d], rows of unit length.
 
-    What the tower has names for pulls the vector towards the vectors of these terms, `pull` of them for a sure one: so
+    What the tower has names for pulls the vector towards the vectors of these terms, by its `pull` where it is sure: so
     animals and things that hardly any photo here shows are seen all the same.
     """
 
@@ -57,7 +57,7 @@ class Head(nn.Module):
         self.register_buffer("mean", mean)
         self.register_buffer("deviation", deviation)
         self.register_buffer("named", named)
-        self.pull = nn.Parameter(torch.tensor(PULL))
+        self.pull = nn.Parameter(torch.full((len(named),), PULL))
         out = named.shape[1]
         self.deep = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(len(mean), hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, out)
@@ -67,7 +67,8 @@ class Head(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         pooled, chances = features.split([len(self.mean), len(self.named)], dim=1)
         x = ((pooled - self.mean) / self.deviation).clamp(-6, 6)
-        return functional.normalize(self.deep(x) + self.straight(x) + self.pull * chances @ self.named, dim=-1)
+        seen = functional.normalize(self.deep(x) + self.straight(x), dim=-1)
+        return functional.normalize(seen + (self.pull * chances) @ self.named, dim=-1)
 
     @classmethod
     def of(cls, weights: dict[str, torch.Tensor], dropout: float = 0.0) -> Head:
@@ -116,6 +117,17 @@ def shown(lexicon: Lexicon, terms: list[str]) -> NDArray[np.float32]:
     row[numbers] = 1
     row[[lexicon.number[broader] for i in numbers for broader in lexicon.terms[i].implies]] = 1
     return row
+
+
+def told(lexicon: Lexicon, photos: list[dict]) -> NDArray[np.float32]:
+    """How often people tell of what they see: of the photos tagged with a term, the share whose caption has it, float32[t]."""
+    tagged, said = np.zeros((2, len(lexicon.terms)), np.float32)
+    for photo in photos:
+        if photo["tags"] is not None and photo["set"] != "drawn":
+            there = shown(lexicon, photo["tags"])
+            tagged += there
+            said += there * shown(lexicon, list(lexicon.mentioned(photo["own"])))
+    return (said + 1) / (tagged + 2)
 
 
 class Lessons:
@@ -211,6 +223,7 @@ class Lessons:
                 "head": head.state_dict(),
                 "imagery": {"terms": imagery.terms.detach(), "scale": imagery.scale.detach(), "bias": bias},
                 "usual": {"vector": vectors.mean(0), "chances": logits.sigmoid().mean(0)},
+                "told": torch.from_numpy(told(self.lexicon, self.train)),
                 "terms": [t.term for t in self.lexicon.terms],
                 **more,
             },

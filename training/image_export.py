@@ -103,6 +103,7 @@ def main() -> None:
         bias=imagery["bias"].numpy(),
         usual_vector=usual["vector"].numpy(),
         usual_chances=usual["chances"].numpy(),
+        told=saved["told"].numpy(),
     )
     write_card(folder, {"id": f"{args.id}-imagery", "space": space, "terms": saved["terms"], **about})
 

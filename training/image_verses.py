@@ -4,7 +4,7 @@ usage: python -m training.image_verses --photos DIR [DIR ...] --tags FILE ... --
        --out FILE.jsonl [--number 4]
 
 The photo's one-line caption finds verses in the text space, its tags find verses that name them; of all these the best
-have their say: half by how well they name what is there and nothing else, half by the text encoder. Writes
+have their say: half by how well they name what people would tell of and nothing else, half by the text encoder. Writes
 {"set", "file", "verses"} a line, only for photos to train on.
 """
 
@@ -18,8 +18,9 @@ import numpy as np
 from image2poem.corpus import open_corpus
 from image2poem.encoders import load_text_encoder
 from image2poem.retrieval.naming import name_verses
+from image2poem.sight.builtin import worth_telling
 from image2poem.sight.lexicon import load_lexicon
-from training.image_encoder import load_photos, shown
+from training.image_encoder import load_photos, shown, told
 from training.mine import encode
 from training.rows import run, write_rows
 
@@ -41,10 +42,11 @@ def main() -> None:
     naming = name_verses(lexicon, texts)
     verses = encode(text.encode_document, texts, "verses")
     photos = [p for p in load_photos(args.photos, args.tags) if p["tags"] is not None and p["split"] == "train"]
+    worth = worth_telling(told(lexicon, photos))
     captions = encode(text.encode_query, [p["own"] for p in photos], "captions")
     rows = []
     for photo, caption in zip(photos, captions, strict=True):
-        named, near = naming.agreement(shown(lexicon, photo["tags"])), verses @ caption
+        named, near = naming.agreement(shown(lexicon, photo["tags"]) * worth), verses @ caption
         some = np.union1d(np.argpartition(-named, DEPTH)[:DEPTH], np.argpartition(-near, DEPTH)[:DEPTH])
         worth = named[some] + 0.25 / SPREAD * near[some]
         best = some[np.argsort(-worth, kind="stable")[: args.number]]

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SEEN = 0.12  # a chance under this isn't worth a word
 MOST = 12  # terms told at most
+TOLD = 0.6  # a term that so many tell of who see it counts fully
 
 
 class ImageryScale(Protocol):
@@ -80,6 +81,20 @@ def load_usual_chances(lexicon: Lexicon, folder: Path = DATA / "sight") -> NDArr
         ModelError: the table is missing or damaged, or was made for another lexicon.
     """
     return _read(lexicon, folder)[1]["usual_chances"]
+
+
+def load_worth(lexicon: Lexicon, folder: Path = DATA / "sight") -> NDArray[np.float32]:
+    """How much each term of the lexicon is worth telling where it is seen, float32[t], 0..1.
+
+    Raises:
+        ModelError: the table is missing or damaged, or was made for another lexicon.
+    """
+    return worth_telling(_read(lexicon, folder)[1]["told"])
+
+
+def worth_telling(told: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much a term counts, by how many people tell of it who see it: most photos of a lake have a sky, few are of it."""
+    return np.minimum(told / np.float32(TOLD), 1)
 
 
 def _read(lexicon: Lexicon, folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
