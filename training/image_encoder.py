@@ -119,6 +119,17 @@ def shown(lexicon: Lexicon, terms: list[str]) -> NDArray[np.float32]:
     return row
 
 
+def name_of(photo: dict) -> str:
+    """What a photo is called among all sets."""
+    return f"{photo['set']}/{photo['file']}"
+
+
+def held_back(photos: list[dict]) -> set[str]:
+    """An eighth of the tagged photos, which is never trained on; not those drawn upon, which are not as photos are."""
+    names = sorted(name_of(p) for p in photos if p["tags"] is not None and p["set"] != "drawn")
+    return set(random.Random(5).sample(names, len(names) // 8))
+
+
 def told(lexicon: Lexicon, photos: list[dict]) -> NDArray[np.float32]:
     """How often people tell of what they see: of the photos tagged with a term, the share whose caption has it, float32[t]."""
     tagged, said = np.zeros((2, len(lexicon.terms)), np.float32)
@@ -141,12 +152,10 @@ class Lessons:
 
     def __init__(self, photos: list[dict], lexicon: Lexicon, encode: Encode, tagged: float, classes: float) -> None:
         self.photos, self.lexicon, self.encode = photos, lexicon, encode
-        # photos drawn upon are for training only: what is held back must be as photos are
-        names = sorted(f"{p['set']}/{p['file']}" for p in photos if p["tags"] is not None and p["set"] != "drawn")
-        held = set(random.Random(5).sample(names, len(names) // 8))
+        held = held_back(photos)
         train = [p for p in photos if p["split"] == "train"]
-        self.seen_dev = [p for p in train if f"{p['set']}/{p['file']}" in held]
-        self.train = train = [p for p in train if f"{p['set']}/{p['file']}" not in held]
+        self.seen_dev = [p for p in train if name_of(p) in held]
+        self.train = train = [p for p in train if name_of(p) not in held]
         encode([c for p in train for c in [*p["captions"], *p["verses"], *([p["own"]] if p["own"] else [])]])
 
         known = np.zeros((len(train), len(lexicon.terms)), np.float32)

@@ -28,7 +28,7 @@ from image2poem.retrieval import diversity, fusion, guests, naming, occasions, r
 from image2poem.retrieval.matches import match_of
 from image2poem.settings import Settings, load_settings
 from image2poem.sight import Seer, zeroshot
-from image2poem.sight.builtin import BuiltinSeer, ImageryScale, load_imagery, load_usual_chances
+from image2poem.sight.builtin import BuiltinSeer, ImageryScale, load_imagery, load_usual_chances, load_worth
 from image2poem.sight.lexicon import Lexicon, load_lexicon
 from image2poem.translation import known
 from image2poem.translation.store import TranslationStore
@@ -172,7 +172,7 @@ class ImageToPoem:
         candidates = verify(self.corpus, opinion.lines)
         genre = "词" if opinion.form == "词" else "诗"
         invited = guests.invite(self.corpus, self.facets, candidates, filters or Filters(), genre)
-        pool = guests.seat(self.library, self.facets, allowed, invited, self._usual_chances)
+        pool = guests.seat(self.library, self.facets, allowed, invited, self._usually_counted)
         found = routes.find(pool.library, sight, words, pool.mask)
         if candidates:
             vectors = self.text_encoder.encode_document([candidate.text for candidate in candidates])
@@ -357,7 +357,8 @@ class ImageToPoem:
             self.lexicon,
             self.text_encoder,
             lambda: self.photo_space,
-            names.agreement(self._usual_chances),
+            names.agreement(self._usually_counted),
+            load_worth(self.lexicon),
             self.translations,
         )
 
@@ -400,8 +401,8 @@ class ImageToPoem:
         return routes.PhotoSpace(verses, tower, self.imagery.usual_vector)
 
     @cached_property
-    def _usual_chances(self) -> NDArray[np.float32]:
-        return load_usual_chances(self.lexicon)
+    def _usually_counted(self) -> NDArray[np.float32]:
+        return load_usual_chances(self.lexicon) * load_worth(self.lexicon)
 
     @cached_property
     def belonging(self) -> occasions.Occasions:

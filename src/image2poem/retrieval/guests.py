@@ -85,7 +85,7 @@ def invite(
 
 
 def seat(
-    library: Library, facets: Facets, allowed: Mask, guests: Sequence[Guest], usual_chances: NDArray[np.float32]
+    library: Library, facets: Facets, allowed: Mask, guests: Sequence[Guest], usually: NDArray[np.float32]
 ) -> Pool:
     """The library with guests as its last verses.
 
@@ -94,7 +94,7 @@ def seat(
         facets: of these.
         allowed: bool[n], True where a verse may be found; guests always may.
         guests: they get the numbers n, n + 1, ...
-        usual_chances: how often each term of the lexicon is seen in photos.
+        usually: float32[t], what each term of the lexicon counts in photos in general.
     """
     if not guests:
         return Pool(library, allowed, facets.fame, facets.poem, ())
@@ -114,7 +114,7 @@ def seat(
         index=Index(VectorsWithGuests(index.dense, rows), CharactersWithGuests(index.lexical, texts), index.manifest),
         photo_space=photo_space,
         naming=library.naming.joined(named),
-        usual=np.concatenate([library.usual, named.agreement(usual_chances)]),
+        usual=np.concatenate([library.usual, named.agreement(usually)]),
     )
     return Pool(
         joined,

@@ -58,6 +58,7 @@ class Library:
     encoder: TextEncoder
     photo_space: Callable[[], PhotoSpace | None]  # opened for a photo; None: no verse can be compared with its vector
     usual: NDArray[np.float32]  # [n], how well each verse agrees with photos in general
+    worth: NDArray[np.float32]  # [t], how much each term counts that is merely seen
     translations: TranslationIndex | None = None  # None: no verse has any
 
 
@@ -152,14 +153,12 @@ def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ra
     if sight.vector is not None and (space := library.photo_space()):
         found["cross_modal"] = cross_modal(space, sight.vector, mask)
     if sight.imagery:
-        chances = np.zeros(len(library.lexicon.terms), np.float32)
-        for item in sight.imagery:
-            chances[library.lexicon.number[item.term]] = item.score
+        chances = counted(library, sight)
         found["imagery"] = imagery(library, chances, mask)
         said = chances >= 1  # no eye is certain: this is somebody's word
         if said.any() and (said != (chances > 0)).any():
             found["named"] = named(library, chances, said, mask)
-        found["lexical"] = lexical(library, imagery_words(library.lexicon, sight), mask)
+        found["lexical"] = lexical(library, imagery_words(library.lexicon, chances), mask)
     told = "description" if sight.described else "vernacular"
     if sight.description and (sight.described or sight.vector is not None):
         query = library.encoder.encode_query([sight.description])[0]
@@ -179,12 +178,27 @@ def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ra
     return found
 
 
-def imagery_words(lexicon: Lexicon, sight: Sight) -> dict[str, float]:
-    """The words by which verse names what is seen, weighted by how surely it is seen."""
-    weights: dict[str, float] = {}
+def counted(library: Library, sight: Sight) -> NDArray[np.float32]:
+    """What each term of a sight counts, float32[t]: its chance, less where people don't tell of it.
+
+    A sky is in most photos, and few are of the sky. What somebody said or described they did tell of.
+    """
+    lexicon = library.lexicon
+    told = set(lexicon.mentioned(sight.description)) if sight.described else set()
+    chances = np.zeros(len(lexicon.terms), np.float32)
     for item in sight.imagery:
-        for word in lexicon.terms[lexicon.number[item.term]].words:
-            weights[word] = max(weights.get(word, 0.0), item.score)
+        number = lexicon.number[item.term]
+        merely_seen = item.score < 1 and item.term not in told
+        chances[number] = item.score * library.worth[number] if merely_seen else item.score
+    return chances
+
+
+def imagery_words(lexicon: Lexicon, chances: NDArray[np.float32]) -> dict[str, float]:
+    """The words by which verse names what is seen, weighted by what each term counts, float32[t]."""
+    weights: dict[str, float] = {}
+    for number in np.flatnonzero(chances):
+        for word in lexicon.terms[number].words:
+            weights[word] = max(weights.get(word, 0.0), float(chances[number]))
     return weights
 
 

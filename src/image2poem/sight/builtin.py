@@ -94,7 +94,8 @@ def load_worth(lexicon: Lexicon, folder: Path = DATA / "sight") -> NDArray[np.fl
 
 def worth_telling(told: NDArray[np.float32]) -> NDArray[np.float32]:
     """How much a term counts, by how many people tell of it who see it: most photos of a lake have a sky, few are of it."""
-    return np.minimum(told / np.float32(TOLD), 1)
+    worth: NDArray[np.float32] = np.minimum(told / np.float32(TOLD), 1)
+    return worth
 
 
 def _read(lexicon: Lexicon, folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[np.float32]]]:
