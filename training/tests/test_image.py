@@ -12,9 +12,11 @@ import numpy as np
 import torch
 from PIL import Image
 
+from evaluation import tagged
 from image2poem.encoders import DATA
 from image2poem.encoders.onnx import OnnxImageEncoder, read_card
-from training.image_encoder import Head
+from image2poem.sight.lexicon import load_lexicon
+from training.image_encoder import Head, held_back, load_photos
 from training.image_tower import CUT, FEATURES, SIZE, ImageTower
 
 
@@ -76,6 +78,33 @@ def test_the_image_encoder_is_trained_exported_and_agrees(tmp_path: Path) -> Non
     with torch.no_grad():
         trained = head(tower(torch.from_numpy(shown).permute(0, 3, 1, 2).float())).numpy()
     assert ((trained * vectors).sum(1) > 0.95).all()  # int8 weights, and pictures of noise
+
+
+def test_photos_held_back_judge_what_a_verse_names(tmp_path: Path) -> None:
+    lexicon, picture = load_lexicon(), tmp_path / "picture.jpg"
+    photos, tag_file = tmp_path / "photos", tmp_path / "tags.jsonl"
+    photos.mkdir()
+    Image.new("RGB", (60, 40), "navy").save(picture)
+    for name in ("scenes", "walls"):
+        with zipfile.ZipFile(photos / f"{name}.zip", "w") as archive:
+            for i in range(16):
+                archive.write(picture, f"{i}.jpg")
+        rows = [{"file": f"{i}.jpg", "captions_zh": [], "split": "train", "labels": ["night"]} for i in range(16)]
+        write_rows(photos / f"{name}.jsonl", rows)
+    tags = [
+        {"set": name, "file": f"{i}.jpg", "tags": ["月", "湖", "天"], "caption": "湖上一轮月亮"}
+        for name in ("scenes", "walls")
+        for i in range(16)
+    ]
+    write_rows(tag_file, tags)
+    held = tagged.load([photos], [tag_file], lexicon)
+    known = held_back(load_photos([photos], [tag_file]))
+    assert len(known) == 4 and {photo.name for photo in held} == {name for name in known if "walls" in name}
+    for photo in held:
+        assert photo.image().size == (60, 40)
+        assert photo.f1(lexicon.find("湖上月")) == 1
+        assert photo.f1(lexicon.find("天")) == 0  # nobody tells of it
+        assert 0 < photo.f1(lexicon.find("月下花")) < photo.f1(lexicon.find("月"))
 
 
 def test_moons_and_geese_are_drawn_where_there_is_room(tmp_path: Path) -> None:
