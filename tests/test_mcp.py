@@ -53,7 +53,7 @@ def test_a_photo_is_matched_by_path_and_by_data(matcher: ImageToPoem) -> None:
     for photo in (str(RIVER), data):
         found = call(matcher, "match_photo", photo=photo, top=3).structured_content
         assert [m["verse"] for m in found["matches"]] == expected
-        assert found["sight"]["imagery"] and found["sight"]["scene"]["setting"]["name"] == "水"
+        assert found["sight"]["imagery"] and "水" in found["sight"]["scene"]["setting"]["name"]
         assert found["matches"][0]["provenance"] == "retrieved"
 
 
