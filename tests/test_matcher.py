@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from image2poem import Filters, Image2PoemError, ImageToPoem, Settings
 from image2poem.errors import CorpusError, FilterError, IndexFileError
 from image2poem.model import Imagery, Provenance
+from image2poem.photo import load_photo
+from image2poem.sight.builtin import BuiltinSeer
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 RIVER = EXAMPLES / "moonlit_river.png"
@@ -48,6 +51,17 @@ def test_a_photo_that_shows_hardly_anything_says_so_until_the_person_does(matche
     assert max(item.score for item in answer.sight.imagery) < 0.45
     assert answer and "own words" in answer.notes[0]
     assert not matcher.match(bare, text="墙角的梅花").notes and not matcher.match(RIVER).notes
+
+
+def test_what_is_seen_is_never_as_sure_as_a_persons_word(matcher: ImageToPoem) -> None:
+    class Certain:
+        usual_vector = matcher.imagery.usual_vector
+
+        def chances(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+            return np.ones(len(matcher.lexicon.terms), np.float32)
+
+    sight = BuiltinSeer(matcher.image_encoder, Certain(), matcher.lexicon).see(load_photo(RIVER))
+    assert sight.imagery and all(round(item.score, 3) < 1 for item in sight.imagery)
 
 
 def test_path_bytes_and_picture_give_the_same_answer(matcher: ImageToPoem) -> None:

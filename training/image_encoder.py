@@ -177,9 +177,9 @@ class Lessons:
             by_class.setdefault(p["class"], []).append(i)
         for members in map(np.array, by_class.values()):
             seen, others = members[sure[members]], members[~sure[members]]
-            told = asked[seen].sum(0)
-            enough = told >= 8
-            rate = ((known[seen] * asked[seen]).sum(0) + 0.1) / (told + 0.5)
+            answers = asked[seen].sum(0)
+            enough = answers >= 8
+            rate = ((known[seen] * asked[seen]).sum(0) + 0.1) / (answers + 0.5)
             known[np.ix_(others, enough)] = rate[enough]
             weight[np.ix_(others, enough)] = classes
         self.known, self.weight = torch.from_numpy(known), torch.from_numpy(weight)

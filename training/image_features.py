@@ -61,13 +61,13 @@ def main() -> None:
     for archive_file in sorted(file for folder in args.photos for file in folder.glob("*.zip")):
         name = archive_file.stem
         out = args.out / f"{name}.npy"
-        if out.exists():
+        if out.exists() and (not args.below or out.with_suffix(".below.npy").exists()):
             continue
         rows = [json.loads(line) for line in archive_file.with_suffix(".jsonl").read_text("utf-8").splitlines()]
         shape = (len(rows), args.views)
         features = np.zeros((*shape, FEATURES), np.float16)
         if args.below:
-            below = np.lib.format.open_memmap(args.out / f"{name}.below.npy", "w+", np.float16, (*shape, *BELOW))
+            below = np.lib.format.open_memmap(out.with_suffix(".below.npy"), "w+", np.float16, (*shape, *BELOW))
         start = time.time()
         with zipfile.ZipFile(archive_file) as archive:
             for i, row in enumerate(rows):

@@ -155,7 +155,7 @@ def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ra
     if sight.imagery:
         chances = counted(library, sight)
         found["imagery"] = imagery(library, chances, mask)
-        said = chances >= 1  # no eye is certain: this is somebody's word
+        said = chances >= 1  # no seer is that sure: this is somebody's word
         if said.any() and (said != (chances > 0)).any():
             found["named"] = named(library, chances, said, mask)
         found["lexical"] = lexical(library, imagery_words(library.lexicon, chances), mask)

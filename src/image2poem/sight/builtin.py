@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SEEN = 0.12  # a chance under this isn't worth a word
 MOST = 12  # terms told at most
+SUREST = 0.99  # no eye is certain: a chance of 1 is the word of somebody who looked
 TOLD = 0.6  # a term that so many tell of who see it counts fully
 
 
@@ -118,7 +119,7 @@ class BuiltinSeer:
         vector = self._encoder.encode_image(_looks(photo.image)).mean(0)
         vector /= max(float(np.linalg.norm(vector)), 1e-6)
         light = measure(photo.image)
-        chances = less_impossible(self._lexicon, self._table.chances(vector), light)
+        chances = np.minimum(less_impossible(self._lexicon, self._table.chances(vector), light), SUREST)
         order = [i for i in np.argsort(-chances, kind="stable") if chances[i] >= min(SEEN, HINT)]
         imagery = tuple(Imagery(self._lexicon.terms[i].term, float(chances[i])) for i in order)
         if context is not None:

@@ -16,14 +16,8 @@ TELL = 0.35  # a chance under this isn't told, except where nothing is surer
 MOST = 7  # things told at most
 BOLD = {"act": 0.6, "person": 0.5}  # what it takes to say that somebody is there, and what they do
 BROAD = 0.6  # a narrower word (雪山) is told if it is that much as sure as the broad ones that it implies (山, 雪)
-DULL = {
-    "天": 0.1,
-    "花": 0.7,
-    "草": 0.7,
-    "树": BROAD,
-    "水": BROAD,
-    "峰": 0.8,
-}  # what they count against others of their kind
+# what they count against others of their kind
+DULL = {"天": 0.1, "花": 0.7, "草": 0.7, "树": BROAD, "水": BROAD, "峰": 0.8}
 # Of a kind one thing is told; of these kinds together one, or as many as here.
 SLOTS = (("bird", "percher", "waterbird"), ("wood", "tree"), ("lamp", "lamps"), ("flower", "lotus"), ("yard", "room"))
 SEVERAL = {"beast": 2, "food": 3, "thing": 2, "sky": 2, "clause": 2, "time": 9}
