@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from image2poem import ImageToPoem
 from image2poem.model import Imagery, Sight
 from image2poem.retrieval import routes
