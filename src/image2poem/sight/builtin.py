@@ -119,7 +119,7 @@ class BuiltinSeer:
         vector = self._encoder.encode_image(_looks(photo.image)).mean(0)
         vector /= max(float(np.linalg.norm(vector)), 1e-6)
         light = measure(photo.image)
-        chances = np.minimum(less_impossible(self._lexicon, self._table.chances(vector), light), SUREST)
+        chances = SUREST * less_impossible(self._lexicon, self._table.chances(vector), light)
         order = [i for i in np.argsort(-chances, kind="stable") if chances[i] >= min(SEEN, HINT)]
         imagery = tuple(Imagery(self._lexicon.terms[i].term, float(chances[i])) for i in order)
         if context is not None:
