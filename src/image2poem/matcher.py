@@ -358,7 +358,7 @@ class ImageToPoem:
             self.text_encoder,
             lambda: self.photo_space,
             names.agreement(self._usually_counted),
-            load_worth(self.lexicon),
+            self._worth,
             self.translations,
         )
 
@@ -402,7 +402,11 @@ class ImageToPoem:
 
     @cached_property
     def _usually_counted(self) -> NDArray[np.float32]:
-        return load_usual_chances(self.lexicon) * load_worth(self.lexicon)
+        return load_usual_chances(self.lexicon) * self._worth
+
+    @cached_property
+    def _worth(self) -> NDArray[np.float32]:
+        return load_worth(self.lexicon)
 
     @cached_property
     def belonging(self) -> occasions.Occasions:
