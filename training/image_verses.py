@@ -44,12 +44,12 @@ def main() -> None:
     photos = [p for p in load_photos(args.photos, args.tags) if p["tags"] is not None and p["split"] == "train"]
     worth = worth_telling(told(lexicon, photos))
     captions = encode(text.encode_query, [p["own"] for p in photos], "captions")
-    rows = []
+    rows, depth = [], min(DEPTH, len(texts) - 1)
     for photo, caption in zip(photos, captions, strict=True):
         named, near = naming.agreement(shown(lexicon, photo["tags"]) * worth), verses @ caption
-        some = np.union1d(np.argpartition(-named, DEPTH)[:DEPTH], np.argpartition(-near, DEPTH)[:DEPTH])
-        worth = named[some] + 0.25 / SPREAD * near[some]
-        best = some[np.argsort(-worth, kind="stable")[: args.number]]
+        some = np.union1d(np.argpartition(-named, depth)[:depth], np.argpartition(-near, depth)[:depth])
+        merit = named[some] + 0.25 / SPREAD * near[some]
+        best = some[np.argsort(-merit, kind="stable")[: args.number]]
         rows.append({"set": photo["set"], "file": photo["file"], "verses": [texts[i] for i in best]})
     write_rows(args.out, rows)
     print(f"{len(rows)} photos with {args.number} verses each: {args.out}")

@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 
 from evaluation import tagged
+from image2poem import Settings
+from image2poem.corpus import build_corpus
 from image2poem.encoders import DATA
 from image2poem.encoders.onnx import OnnxImageEncoder, read_card
 from image2poem.sight.lexicon import load_lexicon
@@ -132,3 +134,56 @@ def test_moons_and_geese_are_drawn_where_there_is_room(tmp_path: Path) -> None:
             assert picture.max() > 150 > np.median(picture)  # one light in the dark
         if "雁" in row["tags"]:
             assert 0 < (picture < plain - 25).mean() < 0.1  # few dark marks
+
+
+def test_tagged_photos_get_verses_that_name_what_they_show(tmp_path: Path) -> None:
+    verses = (
+        "明月松间照，清泉石上流。",
+        "孤舟蓑笠翁，独钓寒江雪。",
+        "接天莲叶无穷碧，映日荷花别样红。",
+        "大漠孤烟直，长河落日圆。",
+    )
+    poems = [
+        {"title": f"其{i}", "author": "某", "dynasty": "唐", "genre": "诗", "content": v} for i, v in enumerate(verses)
+    ]
+    write_rows(tmp_path / "own.jsonl", poems)
+    settings = Settings(home=tmp_path / "home")
+    build_corpus(settings, [str(tmp_path / "own.jsonl")])
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    shown = [("荷", "池塘里开着荷花"), ("雪", "雪中江上一条小船"), ("沙漠", "沙漠里的夕阳")]
+    rows = [{"file": f"{i}.jpg", "captions_zh": [], "split": "train"} for i in range(3)]
+    write_rows(photos / "walls.jsonl", rows)
+    tags = [{"set": "walls", "file": f"{i}.jpg", "tags": [t], "caption": c} for i, (t, c) in enumerate(shown)]
+    write_rows(tmp_path / "tags.jsonl", tags)
+    given = ("--photos", photos, "--tags", tmp_path / "tags.jsonl", "--corpus", settings.home / "corpus.sqlite")
+    run("training.image_verses", *given, "--text", DATA / "text", "--out", tmp_path / "out.jsonl", "--number", "1")
+    found = [json.loads(line)["verses"] for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
+    assert [verse[0][:2] for verse in found] == ["接天", "孤舟", "大漠"]
+
+
+def test_tagged_photos_are_gathered_out_of_clones(tmp_path: Path) -> None:
+    clone = tmp_path / "clones" / "someone" / "pictures"
+    clone.mkdir(parents=True)
+
+    def git(*arguments: str) -> None:
+        names = ("-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", clone, *names, *arguments], check=True, capture_output=True)
+
+    git("init", "--quiet")
+    Image.new("RGB", (1200, 600), (200, 30, 30)).save(clone / "山 红.jpg")
+    (clone / "broken.jpg").write_bytes(b"no picture")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    (clone / "山 红.jpg").unlink()  # a photo that stands in the history alone is found too
+    git("commit", "-qam", "second")
+    src = {"a.jpg": "someone/pictures 山 红.jpg", "b.jpg": "someone/pictures broken.jpg", "c.jpg": "nobody/here d.jpg"}
+    rows = [{"set": "wild", "file": file, "src": where, "tags": ["山"], "caption": ""} for file, where in src.items()]
+    write_rows(tmp_path / "tags.jsonl", [*rows, {"set": "scenes", "file": "x.jpg", "tags": [], "caption": ""}])
+    told = run("training.photos", "--tags", tmp_path / "tags.jsonl", "--clones", tmp_path / "clones", "--out", tmp_path)
+    assert "nobody/here: not in" in told and "someone/pictures: 1 of 2 photos" in told
+    assert [json.loads(line)["file"] for line in (tmp_path / "wild.jsonl").read_text().splitlines()] == ["a.jpg"]
+    with zipfile.ZipFile(tmp_path / "wild.zip") as archive, archive.open("a.jpg") as file:
+        photo = Image.open(file)
+        assert photo.size == (512, 256) and photo.getpixel((9, 9))[0] > 150
+    assert not (tmp_path / "scenes.zip").exists()
