@@ -247,7 +247,7 @@ def main() -> None:
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--photos", type=Path, nargs="*", default=[])
     parser.add_argument("--tags", type=Path, nargs="*", default=[])
-    parser.add_argument("--most", type=int, default=400, help="held-out rows")
+    parser.add_argument("--most", type=int, default=400, help="held-out rows, and photos held back")
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
     matcher, bench = ImageToPoem(), benches.load(args.shared)
@@ -267,7 +267,9 @@ def main() -> None:
     if args.photos:
         from evaluation import tagged
 
-        more = {photo.name: photo for photo in tagged.load(args.photos, args.tags, matcher.lexicon)}
+        held_back = tagged.load(args.photos, args.tags, matcher.lexicon)
+        some = random.Random(0).sample(held_back, min(args.most, len(held_back)))
+        more = {photo.name: photo for photo in some}
         asked[HELD_BACK] = {
             name: Asked(matcher, reranker, verses, matcher.seer.see(load_photo(photo.image())))
             for name, photo in more.items()

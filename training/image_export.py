@@ -25,8 +25,8 @@ from training.image_tower import SIZE, ImageTower, export
 SMALL = 2048  # tensors of fewer numbers stay float32
 DATA = (
     "Flickr8k (research use), 37 classes of MiniPlaces (research use), five kinds of flowers and four kinds of weather "
-    "(research sets), COCO photos, ImageNet samples, Bing wallpapers and travel photos out of public repositories (rights of "
-    "their owners, training only), 524 freely licensed landscape photos; imagery of 13,448 of them tagged for this project; "
+    "(research sets), COCO photos, ImageNet samples, Bing wallpapers and photos of travel and nature out of public repositories (rights of "
+    "their owners, training only), 524 freely licensed landscape photos; imagery of 18,871 of them tagged for this project; "
     "photos drawn upon by training/image_drawn.py"
 )
 
