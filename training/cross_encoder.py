@@ -3,7 +3,7 @@
 usage: python -m training.cross_encoder --model DIR_OR_NAME --train ROWS.jsonl ... --out DIR [--dev ROWS.jsonl] [--steps N] ...
 
 --model  any cross-encoder or BERT that sentence-transformers opens; or what `training.restore` or `training.base` writes:
-         such a BERT knows no pairs, and is given marks for where the query ends and what is the verse
+         such a BERT knows no pairs, and is given marks for where the query and the verse end
 
 A query and a verse are read together, so that each of their characters can look at all others; the loss is a softmax over
 a query's verse and its hard negatives (ListNet with one right answer). Batches hold texts of like length. Checkpoints and
@@ -81,21 +81,16 @@ def choice(model: CrossEncoder, rows: list[Row]) -> float:
     return float((scores.argmax(1) == 0).mean())
 
 
-def with_pairs(folder: Path, out: Path) -> Path:
-    """A copy of a BERT that knows but one kind of text, for pairs: `<s> query </s> verse </s>`, the verse as the second kind."""
-    bert = BertModel.from_pretrained(folder, add_pooling_layer=False)
-    kinds = bert.embeddings.token_type_embeddings.weight.detach()
-    bert.embeddings.token_type_embeddings = torch.nn.Embedding.from_pretrained(kinds.repeat(2, 1), freeze=False)
-    bert.config.type_vocab_size = 2
-    bert.save_pretrained(out)
+def with_marks(folder: Path, out: Path) -> Path:
+    """A copy of a BERT whose tokenizer puts nothing between two texts, for pairs: `<s> query </s> verse </s>`."""
+    BertModel.from_pretrained(folder, add_pooling_layer=False).save_pretrained(out)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     first, last = tokenizer.bos_token, tokenizer.eos_token
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single=f"{first} $A {last}", pair=f"{first} $A {last} $B:1 {last}:1",
+        single=f"{first} $A {last}", pair=f"{first} $A {last} $B {last}",
         special_tokens=[(mark, tokenizer.convert_tokens_to_ids(mark)) for mark in (first, last)],
     )  # fmt: skip
     tokenizer.model_max_length = MAX_TOKENS
-    tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
     tokenizer.save_pretrained(out)
     return out
 
@@ -104,7 +99,7 @@ def open_model(name: str, out: Path) -> CrossEncoder:
     """The cross-encoder to begin from."""
     config = Path(name) / "config.json"
     if config.is_file() and '"type_vocab_size": 1,' in config.read_text("utf-8"):
-        name = str(with_pairs(Path(name), out / "base"))
+        name = str(with_marks(Path(name), out / "base"))
     return CrossEncoder(name, num_labels=1, max_length=MAX_TOKENS, device=None if torch.cuda.is_available() else "cpu")
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from sentence_transformers import SentenceTransformer
+from transformers import AutoTokenizer
 
 from image2poem.encoders import load_text_encoder
 from image2poem.rerank import load_reranker
@@ -131,3 +132,22 @@ def test_who_asks_for_half_a_verse_is_answered_by_the_whole() -> None:
 def test_characters_alone_find_what_shares_them() -> None:
     nearest = by_characters(["孤舟蓑笠翁", "独钓寒江雪", "春眠不觉晓"], 3)(["寒江上的雪", "一二三"])
     assert nearest[0].tolist() == [1, -1, -1] and nearest[1].tolist() == [-1, -1, -1]
+
+
+def test_a_cross_encoder_learns_goes_on_and_opens_as_a_reranker(work: Path) -> None:
+    out = work / "cross"
+    write_rows(work / "few.jsonl", read_rows(work / "dev.jsonl")[:40])
+    trained = ("--model", work / "base", "--train", work / "train.jsonl", "--dev", work / "few.jsonl", "--out", out,
+               "--batch", 8, "--rate", 5e-4, "--threads", 1)  # fmt: skip
+    run("training.cross_encoder", *trained, "--steps", 4)
+    log = run("training.cross_encoder", *trained, "--steps", 30, "--save-steps", 30)
+    assert "30 steps of 8 queries" in log and "step 4:" not in log  # it went on from there
+    assert float(re.findall(r"right of four ([\d.]+)", log)[-1]) > 0.35  # by chance .25
+    tokenizer = AutoTokenizer.from_pretrained(out)
+    query, verse = (tokenizer(text)["input_ids"][1:-1] for text in ("月", "江"))
+    first, last = tokenizer.bos_token_id, tokenizer.eos_token_id
+    assert tokenizer("月", "江")["input_ids"] == [first, *query, last, *verse, last]
+    reranker = load_reranker(str(out))
+    row = read_rows(work / "dev.jsonl")[0]
+    scores = reranker.score(row["query"], [*row["pos"], *row["neg"]])
+    assert scores.shape == (4,) and np.isfinite(scores).all()
