@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from sentence_transformers import CrossEncoder
-from sentence_transformers.base.sampler import DefaultBatchSampler
 from sentence_transformers.cross_encoder import CrossEncoderTrainer, CrossEncoderTrainingArguments
 from sentence_transformers.cross_encoder.losses import ListNetLoss
 from tokenizers.processors import TemplateProcessing
@@ -30,37 +28,18 @@ from transformers import AutoTokenizer, BertModel, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from training.rows import Row, read_rows, run
+from training.train import LikeLengths
 
 RIGHT = 30.0  # label of the right verse beside 0: ListNet takes a softmax of them
 MAX_TOKENS = 96  # of a pair
 
 
-class LikeLengths(DefaultBatchSampler):
-    """Batches of queries that are about as long."""
+class LikeQueries(LikeLengths):
+    """Batches of queries that are about as long; verses may come twice, since a query is asked of its own only."""
 
-    SORTED = 32  # batches' worth of rows, drawn at random, that are sorted by length together
-
-    def __init__(self, dataset: Dataset, *args: Any, **kwargs: Any) -> None:
-        super().__init__(dataset, *args, **kwargs)
-        self.lengths = list(map(len, dataset["query"]))
-
-    def __iter__(self) -> Iterator[list[int]]:
-        if self.generator is not None and self.seed is not None:
-            self.generator.manual_seed(self.seed + self.epoch)
-        order = torch.randperm(len(self.lengths), generator=self.generator).tolist()
-        reach = self.batch_size * self.SORTED
-        batches = []
-        for at in range(0, len(order), reach):
-            near = sorted(order[at : at + reach], key=self.lengths.__getitem__)
-            batches += [near[i : i + self.batch_size] for i in range(0, len(near), self.batch_size)]
-        batches = [batch for batch in batches if len(batch) == self.batch_size]
-        for i in torch.randperm(len(batches), generator=self.generator).tolist():
-            yield batches[i]
-
-    def __len__(self) -> int:
-        reach = self.batch_size * self.SORTED
-        whole, left = divmod(len(self.lengths), reach)
-        return whole * self.SORTED + left // self.batch_size
+    def measured(self, dataset: Dataset) -> tuple[list[tuple[int, int]], list[int]]:
+        """See LikeLengths."""
+        return [(0, len(query)) for query in dataset["query"]], list(range(len(dataset)))
 
 
 class Told(TrainerCallback):
@@ -153,7 +132,7 @@ def main() -> None:
         weight_decay=0.01,
         fp16=args.precision == "fp16",
         bf16=args.precision == "bf16",
-        batch_sampler=LikeLengths,
+        batch_sampler=LikeQueries,
         save_steps=args.save_steps,
         save_total_limit=2,
         logging_steps=20,

@@ -39,8 +39,12 @@ class LikeLengths(DefaultBatchSampler):
 
     def __init__(self, dataset: Dataset, *args: Any, **kwargs: Any) -> None:
         super().__init__(dataset, *args, **kwargs)
-        self.lengths = [(len(v) // 4, len(q)) for q, v in zip(dataset["anchor"], dataset["positive"], strict=True)]
-        self.verses = [hash(fold(text) or text) for text in dataset["positive"]]
+        self.lengths, self.verses = self.measured(dataset)
+
+    def measured(self, dataset: Dataset) -> tuple[list[tuple[int, int]], list[int]]:
+        """What the rows are sorted by, and what no two rows of a batch may share."""
+        lengths = [(len(v) // 4, len(q)) for q, v in zip(dataset["anchor"], dataset["positive"], strict=True)]
+        return lengths, [hash(fold(text) or text) for text in dataset["positive"]]
 
     def __iter__(self) -> Iterator[list[int]]:
         if self.generator is not None and self.seed is not None:
