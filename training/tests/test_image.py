@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -35,6 +36,12 @@ def write_rows(path: Path, rows: list[dict]) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
 
 
+def from_archive(path: Path) -> list[Image.Image]:
+    """The photos of a set, in order."""
+    with zipfile.ZipFile(path) as archive:
+        return [Image.open(io.BytesIO(archive.read(name))).convert("RGB") for name in archive.namelist()]
+
+
 def test_the_image_encoder_is_trained_exported_and_agrees(tmp_path: Path) -> None:
     work, text = tmp_path, DATA / "text"
     rng = np.random.default_rng(0)
@@ -57,14 +64,14 @@ def test_the_image_encoder_is_trained_exported_and_agrees(tmp_path: Path) -> Non
     run("training.image_features", "--photos", photos, "--out", work / "features", "--views", "2", "--below")
     features = np.load(work / "features" / "scenes.npy")
     assert features.shape == (12, 2, FEATURES) and np.isfinite(features).all()
-    head = ("--features", work / "features", "--tags", work / "tags.jsonl", "--text", text)
+    head_arguments = ("--tags", work / "tags.jsonl", "--text", text)
+    head = ("--features", work / "features", *head_arguments)
     printed = run("training.image_encoder", "--photos", photos, *head, "--out", work / "head.pt", "--batch", "8")
     assert "scenes 3: top-1" in printed
     tuned = ("--photos", photos, *head, "--head", work / "head.pt")
     printed = run("training.image_finetune", *tuned, "--out", work / "tuned.pt", "--steps", "2", "--batch", "4")
     assert "scenes 3: top-1" in printed
-    exported = ("--head", work / "tuned.pt", "--text", text, "--data", work / "data", "--id", "x")
-    run("training.image_export", *exported)
+    run("training.image_export", "--head", work / "tuned.pt", "--text", text, "--data", work / "data", "--id", "x")
     encoder = OnnxImageEncoder(work / "data" / "image")
     assert encoder.space == read_card(text)["id"]
     vectors = encoder.encode_image(pictures)
@@ -80,6 +87,17 @@ def test_the_image_encoder_is_trained_exported_and_agrees(tmp_path: Path) -> Non
     with torch.no_grad():
         trained = head(tower(torch.from_numpy(shown).permute(0, 3, 1, 2).float())).numpy()
     assert ((trained * vectors).sum(1) > 0.95).all()  # int8 weights, and pictures of noise
+    # another head for the tower that ships
+    shipped, again = work / "data" / "image", work / "again.pt"
+    run("training.image_features", "--photos", photos, "--out", work / "more", "--views", "1", "--tower", shipped)
+    head = ("--features", work / "more", *head_arguments)
+    run("training.image_encoder", "--photos", photos, *head, "--out", again, "--batch", "8")
+    run("training.image_export", "--head", again, "--text", text, "--data", work / "again", "--id", "y", "--tower", shipped)
+    features = torch.from_numpy(np.load(work / "more" / "bench.npy")[:, 0]).float()
+    with torch.no_grad():
+        trained = Head.of(torch.load(again, weights_only=True)["head"]).eval()(features).numpy()
+    vectors = OnnxImageEncoder(work / "again" / "image").encode_image(from_archive(photos / "bench.zip"))
+    assert ((trained * vectors).sum(1) > 0.99).all()
 
 
 def test_photos_held_back_judge_what_a_verse_names(tmp_path: Path) -> None:
