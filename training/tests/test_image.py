@@ -92,7 +92,19 @@ def test_the_image_encoder_is_trained_exported_and_agrees(tmp_path: Path) -> Non
     run("training.image_features", "--photos", photos, "--out", work / "more", "--views", "1", "--tower", shipped)
     head = ("--features", work / "more", *head_arguments)
     run("training.image_encoder", "--photos", photos, *head, "--out", again, "--batch", "8")
-    run("training.image_export", "--head", again, "--text", text, "--data", work / "again", "--id", "y", "--tower", shipped)
+    run(
+        "training.image_export",
+        "--head",
+        again,
+        "--text",
+        text,
+        "--data",
+        work / "again",
+        "--id",
+        "y",
+        "--tower",
+        shipped,
+    )
     features = torch.from_numpy(np.load(work / "more" / "bench.npy")[:, 0]).float()
     with torch.no_grad():
         trained = Head.of(torch.load(again, weights_only=True)["head"]).eval()(features).numpy()
@@ -178,6 +190,10 @@ def test_tagged_photos_get_verses_that_name_what_they_show(tmp_path: Path) -> No
     run("training.image_verses", *given, "--text", DATA / "text", "--out", tmp_path / "out.jsonl", "--number", "1")
     found = [json.loads(line)["verses"] for line in (tmp_path / "out.jsonl").read_text("utf-8").splitlines()]
     assert [verse[0][:2] for verse in found] == ["接天", "孤舟", "大漠"]
+    run("training.captions", *given, "--verses", tmp_path / "out.jsonl", "--out", tmp_path / "rows.jsonl")
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text("utf-8").splitlines()]
+    assert {row["query"]: row["pos"] for row in rows} == dict(zip((c for _, c in shown), found, strict=True))
+    assert all(row["neg"] and row["pos"][0] not in row["neg"] for row in rows)
 
 
 def test_tagged_photos_are_gathered_out_of_clones(tmp_path: Path) -> None:
