@@ -365,8 +365,8 @@ def caption(clock: Clock, photo: Path, verses: int, threads: int, load: float) -
         sentences.append(
             f"The reference's shape has random weights and gets for nothing: the vision model that describes the "
             f"photo (it starts from a description of {DESCRIPTION} tokens), its tokenizers, its open index, and files "
-            f"that lie in memory already. It reads {TOP} verses again with a cross-encoder of BERT-base's size, ours with a "
-            f"late interaction of six narrow layers: that is much of the ratio."
+            f"that lie in memory already. It reads {TOP} verses again with a cross-encoder of BERT-base's size, ours with "
+            f"six narrow layers that read the description once: that is much of the ratio."
         )
     return " ".join(sentences)
 

@@ -17,6 +17,7 @@ import hashlib
 import json
 import random
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -79,8 +80,11 @@ class Encoder(nn.Module):
 
 
 @torch.no_grad()
-def ready(encoder: nn.Module, tokenizer: Tokenizer, texts: list[str]) -> nn.Module:
-    """The same encoder, the feed-forward layers of its `bert` smoothed by what flows through them, embeddings packed."""
+def ready(encoder: nn.Module, fed: Iterable[tuple[torch.Tensor, ...]]) -> nn.Module:
+    """The same encoder, the feed-forward layers of its `bert` smoothed by what flows through them, embeddings packed.
+
+    `fed` are inputs such as it will be given.
+    """
     largest: dict[int, torch.Tensor] = {}
 
     def watch(layer: nn.Module, given: tuple[torch.Tensor, ...]) -> None:
@@ -89,9 +93,8 @@ def ready(encoder: nn.Module, tokenizer: Tokenizer, texts: list[str]) -> nn.Modu
 
     layers = encoder.bert.encoder.layer
     hooks = [layer.output.dense.register_forward_pre_hook(watch) for layer in layers]
-    for text in texts:
-        ids = torch.tensor([tokenizer.encode(text).ids])
-        encoder(ids, torch.ones_like(ids))
+    for inputs in fed:
+        encoder(*inputs)
     for hook, layer in zip(hooks, layers, strict=True):
         hook.remove()
         layer.output.dense = Smoothed(layer.output.dense, largest[id(layer.output.dense)])
@@ -99,17 +102,23 @@ def ready(encoder: nn.Module, tokenizer: Tokenizer, texts: list[str]) -> nn.Modu
     return encoder
 
 
-def write_onnx(encoder: nn.Module, path: Path, outputs: dict[str, dict[int, str]]) -> None:
-    """Write `encoder(input_ids, attention_mask)` as ONNX with int8 matrices (dynamic); outputs: name -> dynamic axes."""
+def write_onnx(
+    encoder: nn.Module, path: Path, inputs: dict[str, torch.Tensor], axes: dict[str, dict[int, str]]
+) -> None:
+    """Write a model as ONNX with int8 matrices (dynamic).
+
+    Args:
+        encoder: the model; its inputs are given by place.
+        path: the file.
+        inputs: one example of each, by name.
+        axes: which axes of the inputs and of each output may have any length, by name.
+    """
     whole = path.with_suffix(".fp32.onnx")
-    ids = torch.randint(5, 100, (2, 9))
-    texts = {0: "n", 1: "tokens"}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            encoder, (ids, torch.ones_like(ids)), str(whole),
-            input_names=["input_ids", "attention_mask"], output_names=list(outputs),
-            dynamic_axes={"input_ids": texts, "attention_mask": texts, **outputs},
+            encoder, tuple(inputs.values()), str(whole),
+            input_names=list(inputs), output_names=[name for name in axes if name not in inputs], dynamic_axes=axes,
             opset_version=17, dynamo=False,
         )  # fmt: skip
     quantize_dynamic(  # seven bits: with eight, processors without VNNI overflow where they add two products in 16
@@ -143,8 +152,14 @@ def main() -> None:
     tokenizer.no_padding()
     tokenizer.enable_truncation(model.max_seq_length)
     args.out.mkdir(parents=True, exist_ok=True)
-    encoder = ready(Encoder(model), tokenizer, texts[:CALIBRATION])
-    write_onnx(encoder, args.out / "encoder.onnx", {"vectors": {0: "n"}})
+    ids = [torch.tensor([tokenizer.encode(text).ids]) for text in texts[:CALIBRATION]]
+    encoder = ready(Encoder(model), ((one, torch.ones_like(one)) for one in ids))
+    texts_of = {0: "n", 1: "tokens"}
+    example = torch.randint(5, 100, (2, 9))
+    write_onnx(
+        encoder, args.out / "encoder.onnx", {"input_ids": example, "attention_mask": torch.ones_like(example)},
+        {"input_ids": texts_of, "attention_mask": texts_of, "vectors": {0: "n"}},
+    )  # fmt: skip
     tokenizer.no_truncation()
     tokenizer.save(str(args.out / "tokenizer.json"), pretty=False)
     about = {"id": args.id, "dimension": model.get_embedding_dimension(), "max_tokens": model.max_seq_length}

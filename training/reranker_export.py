@@ -1,75 +1,74 @@
-"""Export a trained reranker as the model folder that the package opens: ONNX int8, a tokenizer, the rarity of its pieces.
+"""Export a trained reranker as the model folder that the package opens: ONNX int8 and a tokenizer.
 
-usage: python -m training.reranker_export --model DIR --out FOLDER --id NAME --verses FILE --rows ROWS.jsonl
+usage: python -m training.reranker_export --model DIR --out FOLDER --id NAME --rows ROWS.jsonl
 
---model   what training.reranker wrote
---verses  verses, one a line: how rare each character is in verse is counted in them
---rows    rows to measure activations on, and to tell how well the file agrees with what was trained
-
-Its features weigh what they weighed in training, those that it had not nothing; training.reranker_mix learns them anew.
+--model  what training.reranker wrote
+--rows   rows with negatives, to measure activations on, and to tell how well the file agrees with what was trained
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import random
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import nn
-from transformers import BertConfig, BertModel
 
 from image2poem.rerank import load_reranker
-from image2poem.rerank.late import FEATURES
 from training.export import CALIBRATION, ready, write_card, write_onnx
-from training.reranker import LENGTH, PADDING, LateInteraction, padded
+from training.reranker import LENGTH, PADDING, CrossEncoder, after, attend, opened, padded
 from training.rows import read_rows, run
-from training.vocabulary import is_han
 
-TRAINED = ("explained", "explaining", "means")  # what `mix` of training.reranker weighs
-NO_CLAUSES = 1000.0  # what a clause is worth less than its verse: in training there were only whole ones
 DATA = (
     "CCPM training set (academic use), verse-vernacular pairs from public poem sites (rights unclear), "
-    "NiuTrans/Classical-Modern prose pairs (MIT), verses of the chinese-poetry package (MIT)"
+    "NiuTrans/Classical-Modern prose pairs (MIT), captions of tagged photos written for this project, verses of the chinese-poetry "
+    "package (MIT)"
 )
 
 
-class Sides(nn.Module):
-    """Token ids and mask, int64[n, t] each -> tokens [n, t, d] of unit length, weights [n, t, 2] of queries and verses."""
+class OneQuery(nn.Module):
+    """Token ids of a query, int64[1, q], those of verses and their mask, int64[n, t] each -> float32[n].
 
-    def __init__(self, model: LateInteraction) -> None:
+    The same network, with the tokens of both sides in one matrix: so each weight stands in the file once.
+    """
+
+    def __init__(self, model: CrossEncoder) -> None:
         super().__init__()
-        self.bert, self.gate = model.bert, model.gate
-        self.bert.set_attn_implementation("eager")
+        self.model, self.bert = model, model.bert
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        hidden = self.bert(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        kept = attention_mask[..., None].to(hidden.dtype)
-        weights = (self.gate(hidden) - 1e4 * (1 - kept)).softmax(1)
-        return nn.functional.normalize(hidden, dim=-1), weights
+    def forward(self, query_ids: torch.Tensor, verse_ids: torch.Tensor, verse_mask: torch.Tensor) -> torch.Tensor:
+        query = self.bert.embeddings(input_ids=query_ids)
+        verses = self.bert.embeddings(input_ids=verse_ids) + self.model.side
+        asked, shape = torch.ones_like(query_ids), verses.shape
+        seen = torch.cat([asked.expand(shape[0], -1), verse_mask], 1)
+        hidden = torch.cat([query[0], verses.reshape(-1, shape[2])])
+        length = query.shape[1]
+        for layer in self.bert.encoder.layer:
+            attention = layer.attention.self
+            sides = []
+            for part in (attention.query, attention.key, attention.value):
+                mixed = part(hidden)
+                split = self.model.split
+                sides.append((split(mixed[None, :length]), split(mixed[length:].reshape(shape))))
+            (q, verse_q), (k, verse_k), (v, verse_v) = sides
+            every = (shape[0], -1, -1, -1)
+            heard = attend(q, k, v, asked)
+            read = attend(
+                verse_q, torch.cat([k.expand(every), verse_k], 2), torch.cat([v.expand(every), verse_v], 2), seen
+            )
+            hidden = after(layer, torch.cat([heard[0], read.reshape(-1, shape[2])]), hidden)
+        return self.model.judged(hidden[length:].reshape(shape), verse_mask)
 
 
-def load(folder: Path) -> tuple[LateInteraction, Tokenizer]:
+def load(folder: Path) -> tuple[CrossEncoder, Tokenizer]:
     """The model that training.reranker left in a folder, and its tokenizer."""
-    model = LateInteraction(BertModel(BertConfig.from_pretrained(folder), add_pooling_layer=False))
-    model.load_state_dict(torch.load(folder / "reranker.pt"))
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
-    return model.eval(), tokenizer
-
-
-def rarity(tokenizer: Tokenizer, verses: list[str]) -> np.ndarray:
-    """Inverse document frequency of each Chinese piece among verses, float16[pieces]; 0 for all others."""
-    counts = Counter(piece for encoding in tokenizer.encode_batch(verses) for piece in set(encoding.ids))
-    out = np.zeros(tokenizer.get_vocab_size(), np.float16)
-    for text, piece in tokenizer.get_vocab().items():
-        if len(text) == 1 and is_han(text):
-            out[piece] = math.log((1 + len(verses)) / (1 + counts[piece])) + 1
-    return out
+    tokenizer.enable_truncation(LENGTH)
+    return opened(folder).eval(), tokenizer
 
 
 def main() -> None:
@@ -77,26 +76,27 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--id", required=True)
-    parser.add_argument("--verses", type=Path, required=True)
     parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--base", default="", help="what the model was made of, and its licence")
     args = parser.parse_args()
     model, tokenizer = load(args.model)
-    rows = read_rows(args.rows)
+    rows = [row for row in read_rows(args.rows) if row["neg"]]
     rows = random.Random(0).sample(rows, min(CALIBRATION, len(rows)))
+    fed = []
+    for row in rows:
+        ids, _ = padded([tokenizer.encode(row["query"]).ids])
+        fed.append((ids, *padded([tokenizer.encode(verse).ids for verse in (*row["pos"], *row["neg"])])))
+    pair = OneQuery(model).eval()
     with torch.no_grad():
-        texts = [padded([tokenizer.encode(t).ids[:LENGTH] for t in (r["query"], *r["pos"], *r["neg"])]) for r in rows]
-        trained = [model((i[:1], m[:1]), (i[1:], m[1:]))[0].numpy() for i, m in texts]
+        trained = [pair(*inputs).numpy() for inputs in fed]
     args.out.mkdir(parents=True, exist_ok=True)
-    verses = args.verses.read_text("utf-8").splitlines()
-    np.save(args.out / "rarity.npy", rarity(tokenizer, verses))
-    sentences = [text for row in rows for text in (row["query"], row["pos"][0])]
-    outputs = {"tokens": {0: "n", 1: "tokens"}, "weights": {0: "n", 1: "tokens"}}
-    write_onnx(ready(Sides(model), tokenizer, sentences), args.out / "encoder.onnx", outputs)
+    example = dict(zip(("query_ids", "verse_ids", "verse_mask"), fed[0], strict=True))
+    verses = {0: "n", 1: "tokens"}
+    axes = {"query_ids": {1: "asked"}, "verse_ids": verses, "verse_mask": verses, "scores": {0: "n"}}
+    write_onnx(ready(pair, fed), args.out / "reranker.onnx", example, axes)
+    tokenizer.no_truncation()
     tokenizer.save(str(args.out / "tokenizer.json"), pretty=False)
-    trained_mix = (float(model.scale.exp() * part) for part in model.mix)
-    mix = dict.fromkeys(FEATURES, 0.0) | dict(zip(TRAINED, trained_mix, strict=True)) | {"clause": NO_CLAUSES}
-    about = {"id": args.id, "max_tokens": LENGTH, "padding": PADDING, "mix": mix, "base": args.base, "data": DATA}
+    about = {"id": args.id, "max_tokens": LENGTH, "padding": PADDING, "base": args.base, "data": DATA}
     write_card(args.out, about | {"recipe": "docs/reranker.md", "card": "docs/models.md"})
     exported = load_reranker(str(args.out))
     shipped = [exported.score(row["query"], [*row["pos"], *row["neg"]]) for row in rows]

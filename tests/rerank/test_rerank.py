@@ -61,8 +61,8 @@ def test_any_query_gets_finite_scores(query: str) -> None:
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(DATA / "rerank", tmp_path / "rerank"))
-    (folder / "rarity.npy").write_bytes(b"nothing")
-    with pytest.raises(ModelError, match=r"rarity\.npy is damaged"):
+    (folder / "tokenizer.json").write_bytes(b"nothing")
+    with pytest.raises(ModelError, match=r"tokenizer\.json is damaged"):
         load_reranker(str(folder))
 
 

@@ -1,4 +1,4 @@
-"""Reading the first verses again: how well does each say the description, character by character?
+"""Reading the first verses again: how well does each say the description?
 
 `load_reranker()` opens the built-in model, which is ONNX and needs no torch. Given a name of the Hugging Face hub or a
 folder, it opens that cross-encoder, with the extra `hub`.
@@ -42,9 +42,9 @@ def load_reranker(name: str = "builtin", threads: int = 0, device: str = "auto")
     """
     folder = DATA / "rerank" if name == "builtin" else Path(name).expanduser()
     if name == "builtin" or (folder / "card.json").is_file():
-        from image2poem.rerank.late import LateInteraction
+        from image2poem.rerank.builtin import BuiltinReranker
 
-        return LateInteraction(folder, threads)
+        return BuiltinReranker(folder, threads)
     from image2poem.rerank.hub import CrossEncoder
 
     return CrossEncoder(name, threads, device)
