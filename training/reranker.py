@@ -83,14 +83,14 @@ class CrossEncoder(nn.Module):
         return said
 
     def judge(self, said: list[tuple[torch.Tensor, torch.Tensor]], asked: torch.Tensor, verses: Texts) -> torch.Tensor:
-        """float32[n] of n verses: `said` by their queries, one of which may stand for all, `asked` is the mask of these."""
+        """float32[n] of n verses: `said` by the query of each, `asked` is the mask of these."""
         ids, mask = verses
         hidden = self.bert.embeddings(input_ids=ids) + self.side
-        seen = torch.cat([asked.expand(ids.shape[0], -1), mask], 1)
+        seen = torch.cat([asked, mask], 1)
         for layer, (keys, values) in zip(self.bert.encoder.layer, said, strict=True):
-            attention, every = layer.attention.self, (ids.shape[0], -1, -1, -1)
-            keys = torch.cat([keys.expand(every), self.split(attention.key(hidden))], 2)
-            values = torch.cat([values.expand(every), self.split(attention.value(hidden))], 2)
+            attention = layer.attention.self
+            keys = torch.cat([keys, self.split(attention.key(hidden))], 2)
+            values = torch.cat([values, self.split(attention.value(hidden))], 2)
             hidden = after(layer, attend(self.split(attention.query(hidden)), keys, values, seen), hidden)
         return self.judged(hidden, mask)
 
