@@ -47,7 +47,7 @@ EYES, CAPTION, HELD_BACK = (
 DISTINCT = {EYES: 0.9, CAPTION: 0.9, HELD_BACK: 0.8}  # seven times as many photos have more of a kind
 PENALTY = 2.0
 SEEN = ("cross_modal", "imagery", "lexical", "vernacular")
-ROUTES = (*SEEN, "description", "description_lexical")
+ROUTES = (*SEEN, "description", "description_glosses")
 FIRST = 100  # verses whose order counts
 STEPS = (0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 FAMES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.5)
@@ -229,7 +229,7 @@ def words_weights(
 
     def trial(share: float, rerank: float) -> fusion.Weights:
         said = {"words": heaviest * share / max(share, 1 - share)}
-        said["words_lexical"] = heaviest * (1 - share) / max(share, 1 - share)
+        said["words_glosses"] = heaviest * (1 - share) / max(share, 1 - share)
         said["named"] = heaviest
         said = {name: round(value, 3) for name, value in said.items()}
         return with_share(replace(weights, routes={**weights.routes, **said}), "words", rerank)

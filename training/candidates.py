@@ -1,11 +1,11 @@
-"""The first verses of a pool for each query, as the encoder and the characters find them: what a reranker reads again.
+"""The first verses of a pool for each query, as the encoder and the glosses find them: what a reranker reads again.
 
-usage: python -m training.candidates ROWS.jsonl --pool FILE ... --out CANDIDATES.jsonl [--encoder NAME] [--hybrid 0.35]
+usage: python -m training.candidates ROWS.jsonl --pool FILE ... --out CANDIDATES.jsonl [--encoder NAME] [--glosses 0.7]
        python -m training.candidates ROWS.jsonl --pool FILE ... --out CANDIDATES.jsonl --halves
 
 The pool is that of training.evaluate: the verses and negatives of all rows and the texts of --pool, equal texts counted
 once. A row for each query: {"query", "pos": [...], "neg": [...], "candidates": [...], "scores": [...]}, best first; the
-scores are the encoder's cosine and `--hybrid` times that of the characters, both standardised over the pool. With --halves the
+scores are the encoder's cosine and `--glosses` times the likelihood by glosses, both standardised over the pool. With --halves the
 rows are those whose verse is but a clause of verses of the pool, and the answers are these: so people ask, too.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from image2poem.corpus.convert import fold
-from training.evaluate import Task, blocks, characters, dense, mixed
+from training.evaluate import Task, blocks, dense, glossed, mixed
 from training.rows import Row, read_rows, run, write_rows
 from training.split import clauses
 
@@ -37,11 +37,11 @@ def asking_for_halves(rows: list[Row], pool: list[str]) -> list[Row]:
     ]
 
 
-def candidates(task: Task, encoder: str, hybrid: float, depth: int) -> list[Row]:
+def candidates(task: Task, encoder: str, weight: float, depth: int) -> list[Row]:
     """A row for each query of the task."""
     negatives = {row["query"]: row["neg"] for row in task.rows}
     out = []
-    for at, block in blocks(mixed(dense(encoder, task), characters(task), hybrid), len(task.queries)):
+    for at, block in blocks(mixed(dense(encoder, task), glossed(task), weight), len(task.queries)):
         first = np.argpartition(-block, depth, axis=1)[:, :depth]
         for i, ids in enumerate(first):
             query = task.queries[at + i]
@@ -63,7 +63,7 @@ def main() -> None:
     parser.add_argument("rows", type=Path)
     parser.add_argument("--pool", type=Path, nargs="*", default=[])
     parser.add_argument("--encoder", default="builtin")
-    parser.add_argument("--hybrid", type=float, default=0.35)
+    parser.add_argument("--glosses", type=float, default=0.7)
     parser.add_argument("--depth", type=int, default=100)
     parser.add_argument("--halves", action="store_true")
     parser.add_argument("--out", type=Path, required=True)
@@ -71,7 +71,7 @@ def main() -> None:
     pool = [line for path in args.pool for line in path.read_text("utf-8").splitlines() if line.strip()]
     rows = read_rows(args.rows)
     task = Task(asking_for_halves(rows, pool) if args.halves else rows, pool)
-    found = candidates(task, args.encoder, args.hybrid, min(args.depth, len(task.texts) - 1))
+    found = candidates(task, args.encoder, args.glosses, min(args.depth, len(task.texts) - 1))
     write_rows(args.out, found)
     inside = np.mean([bool(set(row["pos"]) & set(row["candidates"])) for row in found])
     print(

@@ -5,7 +5,7 @@ usage: python -m training.evaluate ROWS.jsonl --encoders NAME ... [--pool FILE .
 Every query is asked of one pool: the verses and negatives of all rows, and the texts of --pool, one a line. Equal texts
 (whatever their punctuation) are one document, so a verse found in another poem is no error. NDCG, MAP, recall,
 precision and MRR at 1, 5 and 10 are pytrec_eval's. `+ characters` adds the idf-weighted cosine of characters, both
-standardised over the pool. The second table is by the share of the verse's characters that the query has; the last
+standardised over the pool; `+ glosses` the likelihood of the query as the verse's translation. The second table is by the share of the verse's characters that the query has; the last
 column, "1 of 4", is the choice between a row's verse and its first three negatives, where rows have them.
 """
 
@@ -24,6 +24,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from image2poem.corpus.convert import bare, fold
 from image2poem.encoders import load_text_encoder
+from image2poem.index.glosses import Glosses, load_glosses
+from image2poem.index.lexical import LexicalIndex, lexical_arrays
 from training.mine import encode
 from training.rows import Row, overlap, read_rows, run
 
@@ -75,6 +77,13 @@ def characters(task: Task) -> Scores:
     verses = vectorizer.fit_transform(task.texts).T.tocsc()
     queries = vectorizer.transform(task.queries)
     return lambda start, stop: (queries[start:stop] @ verses).toarray()
+
+
+def glossed(task: Task, by: Glosses | None = None) -> Scores:
+    """How likely each verse makes the query as its translation, by the glosses that ship or by others."""
+    index = LexicalIndex(*lexical_arrays([task.texts]).values(), count=len(task.texts))
+    senses = [(by or load_glosses()).senses(query) for query in task.queries]
+    return lambda start, stop: np.stack([index.likelihoods(some) for some in senses[start:stop]])
 
 
 def bm25(task: Task) -> Scores:
@@ -172,17 +181,23 @@ def main() -> None:
     parser.add_argument("--encoders", nargs="+", default=["builtin"], help="as Settings(text_encoder=...) takes them")
     parser.add_argument("--pool", type=Path, nargs="*", default=[])
     parser.add_argument("--hybrid", type=float, default=0.35, help="weight of the characters beside an encoder")
+    parser.add_argument("--glosses", type=float, default=0.7, help="weight of the glosses beside an encoder")
     parser.add_argument("--json", type=Path, help="write every system's means there too")
     args = parser.parse_args()
     pool = [line for path in args.pool for line in path.read_text("utf-8").splitlines() if line.strip()]
     task = Task(read_rows(args.rows), pool)
     print(f"{len(task.queries)} queries, {len(task.texts)} documents")
-    by_characters = characters(task)
-    results = {"BM25, characters": measure(bm25(task), task), "idf, characters": measure(by_characters, task)}
+    by_characters, by_glosses = characters(task), glossed(task)
+    results = {
+        "BM25, characters": measure(bm25(task), task),
+        "idf, characters": measure(by_characters, task),
+        "glosses": measure(by_glosses, task),
+    }
     for name in args.encoders:
         alone = dense(name, task)
         results[name] = measure(alone, task)
         results[f"{name} + {args.hybrid} characters"] = measure(mixed(alone, by_characters, args.hybrid), task)
+        results[f"{name} + {args.glosses} glosses"] = measure(mixed(alone, by_glosses, args.glosses), task)
     print(tables(results, task))
     if args.json:
         names = sorted({name for m in results.values() for q in m.values() for name in q})

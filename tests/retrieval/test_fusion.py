@@ -100,8 +100,8 @@ def test_a_poem_gives_one_verse_and_the_same_things_arent_said_twice() -> None:
 def test_the_shipped_weights_know_every_route() -> None:
     weights = load_weights()
     routes = (
-        "cross_modal imagery lexical vernacular description description_lexical words words_lexical hyde named "
+        "cross_modal imagery lexical vernacular description description_glosses words words_glosses hyde named "
         "translation translation_lexical words_translation words_translation_lexical"
     )
     assert set(weights.routes) == set(routes.split())
-    assert max(weights.routes[r] for r in ("words", "words_lexical")) == max(weights.routes.values())
+    assert max(weights.routes[r] for r in ("words", "words_glosses")) == max(weights.routes.values())

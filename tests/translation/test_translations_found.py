@@ -81,7 +81,7 @@ def test_everyday_words_find_a_verse_that_shares_none_of_them(changed: Path, mat
     answer = own.search(ASKED)
     assert answer[0].verse == BRIDE
     assert answer[0].ranks["words_translation"] == answer[0].ranks["words_translation_lexical"] == 1
-    assert "words_lexical" not in answer[0].ranks and answer[0].ranks["words"] > 1  # nothing else found it
+    assert "words_glosses" not in answer[0].ranks and answer[0].ranks["words"] > 1  # nothing else found it
 
 
 def test_it_is_found_where_hardly_any_verse_is_translated(translated: ImageToPoem) -> None:

@@ -207,7 +207,7 @@ def test_a_description_is_what_the_verses_are_looked_for_with(own_home: Path, ma
     with serving(says('{"description": "墙角有几枝白梅花在雪里开放"}'), lines(NEW)) as server:
         answer = asking(server, own_home, matcher).match(RIVER, vlm=True)
     assert answer.sight.described and answer.sight.description == "墙角有几枝白梅花在雪里开放。"
-    assert answer[0].title == "梅花" and {"description", "description_lexical", "hyde"} <= set(answer[0].ranks)
+    assert answer[0].title == "梅花" and {"description", "description_glosses", "hyde"} <= set(answer[0].ranks)
     assert answer.notes == ()
     assert {item.term: item.score for item in answer.sight.imagery}["梅"] == 0.9
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from image2poem.index.build import build_index
 from image2poem.index.dense import DenseIndex
-from image2poem.index.lexical import LexicalIndex, tokens
+from image2poem.index.lexical import LexicalIndex, Sense, tokens
 from image2poem.index.manifest import Manifest, index_folder, verify
 from image2poem.index.store import Index, open_index, open_vectors
 from image2poem.index.translations import TranslationIndex
@@ -25,6 +25,7 @@ __all__ = [
     "Index",
     "LexicalIndex",
     "Manifest",
+    "Sense",
     "TranslationIndex",
     "VectorIndex",
     "build_index",
@@ -71,3 +72,11 @@ class CharacterIndex(Protocol):
 
     def scores_of(self, texts: Sequence[str], weights: Mapping[str, float]) -> NDArray[np.float32]:
         """The score that each of these lines would have if it were a verse of the index -> float32[len(texts)]."""
+
+    def search_senses(
+        self, senses: Sequence[Sense], k: int, mask: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """What stands for a text's characters -> the verses that say most likely what it says; otherwise as `search`."""
+
+    def likelihoods_of(self, texts: Sequence[str], senses: Sequence[Sense]) -> NDArray[np.float32]:
+        """The score that `search_senses` would give each of these lines -> float32[len(texts)]."""

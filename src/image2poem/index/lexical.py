@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +35,20 @@ def tokens(text: str) -> dict[str, float]:
     Pairs of characters are left out: measured on running text they help nothing (docs/index.md). To look for a word
     as a word, give it to `LexicalIndex.search` whole.
     """
-    return {character: 1.0 for character in _HAN.findall(text) if character not in STOP}
+    return {character: 1.0 for character in characters(text) if character not in STOP}
+
+
+def characters(text: str) -> list[str]:
+    """The Chinese characters of a text, each once."""
+    return list(dict.fromkeys(_HAN.findall(text)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sense:
+    """What stands in verse for one character of a text in everyday Chinese (`image2poem.index.glosses`)."""
+
+    codes: NDArray[np.int64]  # code points of characters of verse, int64[m], rising
+    gains: NDArray[np.float32]  # by how many times each makes the text's character likelier than it is anyway, float32[m]
 
 
 class LexicalIndex:
@@ -78,7 +93,17 @@ class LexicalIndex:
             (ids int64[k'], scores float32[k']), best first, equal scores by id. Only verses that hold a token of
             positive weight, so there may be fewer than k, or none.
         """
-        scores = self.scores(weights)
+        return self._first(self.scores(weights), k, mask)
+
+    def search_senses(
+        self, senses: Sequence[Sense], k: int, mask: NDArray[np.bool_] | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The k verses that say most likely what a text says, as `Glosses.senses` has it; otherwise as `search`."""
+        return self._first(self.likelihoods(senses), k, mask)
+
+    def _first(
+        self, scores: NDArray[np.float32], k: int, mask: NDArray[np.bool_] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         if mask is not None:
             if mask.shape != (self._count,):
                 raise ValueError(f"the mask has shape {mask.shape}, the index holds {self._count} verses")
@@ -105,6 +130,15 @@ class LexicalIndex:
                         result[i] += weight / len(parts) * share * math.log(1 + (self._count - df + 0.5) / (df + 0.5))
         return result
 
+    def likelihoods_of(self, texts: Sequence[str], senses: Sequence[Sense]) -> NDArray[np.float32]:
+        """What `likelihoods` would be of each of these lines if it were a verse of the index -> float32[len(texts)]."""
+        result = np.zeros(len(texts), np.float32)
+        for i, text in enumerate(texts):
+            points = [ord(character) for character in characters(text)]
+            for sense in senses:
+                result[i] += np.log1p(sense.gains[np.isin(sense.codes, points)].sum() / max(len(points), 1))
+        return result
+
     def scores(self, weights: Mapping[str, float]) -> NDArray[np.float32]:
         """The weighted BM25 score of every verse -> float32[n]; weights as for `search`."""
         total = np.zeros(self._count, np.float32)
@@ -115,6 +149,29 @@ class LexicalIndex:
                 # a verse stands once in a row of postings, so plain fancy indexing adds right
                 total[self._postings[rows]] += np.float32(weight / len(parts)) * self._scores[rows]
         return total
+
+    def likelihoods(self, senses: Sequence[Sense]) -> NDArray[np.float32]:
+        """How much likelier each verse makes a text than it is anyway, the logarithm -> float32[n], 0 or more.
+
+        The chance of an everyday character is the mean over the characters of a verse.
+        """
+        total = np.zeros(self._count, np.float32)
+        for sense in senses:
+            at = np.minimum(np.searchsorted(self._tokens, sense.codes), len(self._tokens) - 1)
+            starts = self._starts[at]
+            sizes = np.where(self._tokens[at] == sense.codes, self._starts[at + 1] - starts, 0)
+            ends = np.cumsum(sizes)
+            rows = np.arange(sizes.sum()) + np.repeat(starts - ends + sizes, sizes)  # of all these tokens, one after another
+            gained = np.bincount(self._postings[rows], np.repeat(sense.gains, sizes), self._count)
+            hit = np.flatnonzero(gained)
+            total[hit] += np.log1p(gained[hit] / self._lengths[hit])
+        return total
+
+    @cached_property
+    def _lengths(self) -> NDArray[np.float32]:
+        """How many different characters each verse has, float32[n]."""
+        single = int(self._starts[np.searchsorted(self._tokens, 1 << _SHIFT)])
+        return np.bincount(self._postings[:single], minlength=self._count).astype(np.float32)
 
     def _rows(self, code: int) -> slice:
         """Where the postings of a token are; empty if no verse has it."""

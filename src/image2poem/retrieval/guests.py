@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from image2poem.compose.verify import Candidate
 from image2poem.corpus import Corpus, Facets, Filters, mask
-from image2poem.index import CharacterIndex, Index, VectorIndex
+from image2poem.index import CharacterIndex, Index, Sense, VectorIndex
 from image2poem.index.rank import best
 from image2poem.retrieval.naming import name_verses
 from image2poem.retrieval.routes import Library, PhotoSpace
@@ -180,15 +180,30 @@ class CharactersWithGuests:
         self, weights: Mapping[str, float], k: int, mask: Mask = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """As `CharacterIndex.search`."""
+        ids, scores = self._verses.search(weights, k, None if mask is None else mask[: len(self._verses)])
+        return self._joined(ids, scores, self.scores_of(self._texts, weights), k, mask)
+
+    def search_senses(
+        self, senses: Sequence[Sense], k: int, mask: Mask = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """As `CharacterIndex.search_senses`."""
+        ids, scores = self._verses.search_senses(senses, k, None if mask is None else mask[: len(self._verses)])
+        return self._joined(ids, scores, self.likelihoods_of(self._texts, senses), k, mask)
+
+    def _joined(
+        self, ids: NDArray[np.int64], scores: NDArray[np.float32], guests: NDArray[np.float32], k: int, mask: Mask
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         n = len(self._verses)
-        ids, scores = self._verses.search(weights, k, None if mask is None else mask[:n])
-        guests = self._verses.scores_of(self._texts, weights)
         hit = np.flatnonzero(guests > 0 if mask is None else (guests > 0) & mask[n:])
         return _merged(ids, scores, n + hit, guests[hit], k)
 
     def scores_of(self, texts: Sequence[str], weights: Mapping[str, float]) -> NDArray[np.float32]:
         """As `CharacterIndex.scores_of`."""
         return self._verses.scores_of(texts, weights)
+
+    def likelihoods_of(self, texts: Sequence[str], senses: Sequence[Sense]) -> NDArray[np.float32]:
+        """As `CharacterIndex.likelihoods_of`."""
+        return self._verses.likelihoods_of(texts, senses)
 
 
 def _merged(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from image2poem.encoders import TextEncoder
 from image2poem.index import Index, TranslationIndex, VectorIndex
+from image2poem.index.glosses import Glosses
 from image2poem.index.lexical import tokens
 from image2poem.index.rank import best
 from image2poem.model import Sight
@@ -53,6 +54,7 @@ class Library:
     """What the routes search: the index, what its verses name, and the words for what is seen."""
 
     index: Index
+    glosses: Glosses
     naming: Naming
     lexicon: Lexicon
     encoder: TextEncoder
@@ -111,6 +113,11 @@ def lexical(library: Library, weights: Mapping[str, float], mask: Mask) -> Ranke
     return Ranked(*library.index.lexical.search(weights, DEPTH, mask))
 
 
+def glossed(library: Library, text: str, mask: Mask) -> Ranked:
+    """A text in everyday Chinese, by what the characters of verse mean in it (`image2poem.index.glosses`)."""
+    return Ranked(*library.index.lexical.search_senses(library.glosses.senses(text), DEPTH, mask))
+
+
 def imagery(library: Library, chances: NDArray[np.float32], mask: Mask) -> Ranked:
     """What is seen against what the verse names (`Naming.agreement`); between equals, the better-known verse.
 
@@ -164,14 +171,14 @@ def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ra
         query = library.encoder.encode_query([sight.description])[0]
         found[told] = vernacular(library, query, mask)
         if sight.described:
-            found["description_lexical"] = lexical(library, tokens(sight.description), mask)
+            found["description_glosses"] = glossed(library, sight.description, mask)
         if library.translations:
             found["translation"] = translation(library.translations, query, mask)
             found["translation_lexical"] = translation_lexical(library.translations, sight.description, mask)
     if words:
         query = library.encoder.encode_query([words])[0]
         found["words"] = vernacular(library, query, mask)
-        found["words_lexical"] = lexical(library, tokens(words), mask)
+        found["words_glosses"] = glossed(library, words, mask)
         if library.translations:
             found["words_translation"] = translation(library.translations, query, mask)
             found["words_translation_lexical"] = translation_lexical(library.translations, words, mask)
