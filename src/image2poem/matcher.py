@@ -20,7 +20,7 @@ from image2poem.corpus.convert import simplify_verse
 from image2poem.encoders import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
 from image2poem.errors import IndexFileError
 from image2poem.index import translations as translations_index
-from image2poem.index.glosses import load_glosses
+from image2poem.index.glosses import Glosses, load_glosses
 from image2poem.index.manifest import COMMAND, NAME
 from image2poem.model import Imagery, Match, Matches, Origin, Photo, Sight, Verse
 from image2poem.photo import load_photo
@@ -354,7 +354,7 @@ class ImageToPoem:
             names = naming.read_naming(naming.naming_file(folder, self.lexicon, opened.manifest.build), self._count)
         return routes.Library(
             opened,
-            load_glosses(),
+            lambda: self.glosses,
             names,
             self.lexicon,
             self.text_encoder,
@@ -363,6 +363,11 @@ class ImageToPoem:
             self._worth,
             self.translations,
         )
+
+    @cached_property
+    def glosses(self) -> Glosses:
+        """What the characters of verse mean in everyday Chinese."""
+        return load_glosses()
 
     @cached_property
     def translations(self) -> TranslationIndex | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +60,24 @@ def open_session(path: Path, threads: int) -> InferenceSession:
         raise ModelError(f"{path} can't be opened by ONNX Runtime ({error}); install image2poem again") from None
 
 
+def batches(
+    ids: Sequence[Sequence[int]], padding: int, most: int
+) -> Iterator[tuple[list[int], NDArray[np.int64], NDArray[np.int64]]]:
+    """Token ids of texts -> (rows, their ids, 1 where there is a token), both int64[m, longest], at most `most` rows at once.
+
+    Texts of like lengths go together, so that there is little padding.
+    """
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+    for start in range(0, len(order), most):
+        rows = order[start : start + most]
+        batch = np.full((len(rows), len(ids[rows[-1]])), padding, np.int64)
+        mask = np.zeros_like(batch)
+        for at, row in enumerate(rows):
+            batch[at, : len(ids[row])] = ids[row]
+            mask[at, : len(ids[row])] = 1
+        yield rows, batch, mask
+
+
 class OnnxTextEncoder:
     """A text encoder from a model folder. Queries and verses need no prefix."""
 
@@ -90,14 +108,7 @@ class OnnxTextEncoder:
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))  # like lengths together: little padding
-        for start in range(0, len(order), _BATCH):
-            rows = order[start : start + _BATCH]
-            batch = np.full((len(rows), len(ids[rows[-1]])), self._padding, np.int64)
-            mask = np.zeros_like(batch)
-            for at, row in enumerate(rows):
-                batch[at, : len(ids[row])] = ids[row]
-                mask[at, : len(ids[row])] = 1
+        for rows, batch, mask in batches(ids, self._padding, _BATCH):
             (vectors[rows],) = self._session.run(None, {"input_ids": batch, "attention_mask": mask})
         return vectors
 

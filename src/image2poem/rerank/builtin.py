@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from image2poem.encoders.onnx import open_session, read_card
+from image2poem.encoders.onnx import batches, open_session, read_card
 
 _BATCH = 16  # verses read at once
 
@@ -40,12 +40,6 @@ class BuiltinReranker:
         scores = np.zeros(len(verses), np.float32)
         asked = np.array([self._tokenizer.encode(query).ids], np.int64)
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(verses))]
-        order = sorted(range(len(ids)), key=lambda i: len(ids[i]))  # like lengths together: little padding
-        for start in range(0, len(order), _BATCH):
-            rows = order[start : start + _BATCH]
-            batch = np.full((len(rows), len(ids[rows[-1]])), self._padding, np.int64)
-            for at, row in enumerate(rows):
-                batch[at, : len(ids[row])] = ids[row]
-            fed = {"query_ids": asked, "verse_ids": batch, "verse_mask": (batch != self._padding).astype(np.int64)}
-            (scores[rows],) = self._session.run(None, fed)
+        for rows, batch, mask in batches(ids, self._padding, _BATCH):
+            (scores[rows],) = self._session.run(None, {"query_ids": asked, "verse_ids": batch, "verse_mask": mask})
         return scores

@@ -54,7 +54,7 @@ class Library:
     """What the routes search: the index, what its verses name, and the words for what is seen."""
 
     index: Index
-    glosses: Glosses
+    glosses: Callable[[], Glosses]  # opened for a text
     naming: Naming
     lexicon: Lexicon
     encoder: TextEncoder
@@ -115,7 +115,7 @@ def lexical(library: Library, weights: Mapping[str, float], mask: Mask) -> Ranke
 
 def glossed(library: Library, text: str, mask: Mask) -> Ranked:
     """A text in everyday Chinese, by what the characters of verse mean in it (`image2poem.index.glosses`)."""
-    return Ranked(*library.index.lexical.search_senses(library.glosses.senses(text), DEPTH, mask))
+    return Ranked(*library.index.lexical.search_senses(library.glosses().senses(text), DEPTH, mask))
 
 
 def imagery(library: Library, chances: NDArray[np.float32], mask: Mask) -> Ranked:
