@@ -5,8 +5,9 @@ usage: python -m training.evaluate ROWS.jsonl --encoders NAME ... [--pool FILE .
 Every query is asked of one pool: the verses and negatives of all rows, and the texts of --pool, one a line. Equal texts
 (whatever their punctuation) are one document, so a verse found in another poem is no error. NDCG, MAP, recall,
 precision and MRR at 1, 5 and 10 are pytrec_eval's. `+ characters` adds the idf-weighted cosine of characters, both
-standardised over the pool; `+ glosses` the likelihood of the query as the verse's translation. The second table is by the share of the verse's characters that the query has; the last
-column, "1 of 4", is the choice between a row's verse and its first three negatives, where rows have them.
+standardised over the pool; `+ glosses` the likelihood of the query as the verse's translation. The second table is by the
+share of the verse's characters that the query has; the last column, "1 of 4", is the choice between a row's verse and its
+first three negatives, where rows have them.
 """
 
 from __future__ import annotations

@@ -142,7 +142,9 @@ def main() -> None:
     pairs = others + verses * args.times
     sources = {NONE: 0} | {c: i + 1 for c, i in vocabulary((sentence for sentence, _ in pairs), OFTEN).items()}
     targets = vocabulary((said for _, said in pairs), SAID_OFTEN)
-    print(f"{len(others)} pairs of prose, {len(verses)} of verse; {len(sources)} characters, {len(targets)} everyday ones")
+    print(
+        f"{len(others)} pairs of prose, {len(verses)} of verse; {len(sources)} characters, {len(targets)} everyday ones"
+    )
     chances = learnt(pairs, sources, targets, args.rounds)[1:].numpy()
     counted = Counter(character for _, said in pairs for character in said)
     usual = np.array([counted[character] for character in targets], np.float64)

@@ -19,7 +19,9 @@ VERSES = ["锦衾寒。", "犬吠。", "蟾光满。", "蟾蜍蟾。", "no Chine
 WRITTEN, EVERYDAY = list("衾犬蟾光"), list("被狗月光冷")
 USUAL = np.array([0.3, 0.1, 0.2, 0.2, 0.2])
 #                    被    狗    月    光    冷
-CHANCES = np.array([[0.8, 0.0, 0.0, 0.0, 0.2], [0.0, 0.9, 0.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.1, 0.0], [0, 0, 0.2, 0.7, 0]])
+CHANCES = np.array(
+    [[0.8, 0.0, 0.0, 0.0, 0.2], [0.0, 0.9, 0.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.1, 0.0], [0, 0, 0.2, 0.7, 0]]
+)
 
 
 def made() -> Glosses:
@@ -35,18 +37,24 @@ def likelihood(verse: str, text: str) -> float:
     characters, total = {c for c in verse if c in "锦衾寒犬吠蟾光满蜍"}, 0.0
     for character in dict.fromkeys(text):
         meaning = [
-            CHANCES[WRITTEN.index(c), EVERYDAY.index(character)] for c in characters if c in WRITTEN and character in EVERYDAY
+            CHANCES[WRITTEN.index(c), EVERYDAY.index(character)]
+            for c in characters
+            if c in WRITTEN and character in EVERYDAY
         ]
         usual = USUAL[EVERYDAY.index(character)] if character in EVERYDAY else USUAL.min()
         mean = sum(meaning) if character in EVERYDAY else float(character in characters)
-        total += np.log((1 - SMOOTHING) * mean / max(len(characters), 1) + SMOOTHING * usual) - np.log(SMOOTHING * usual)
+        total += np.log((1 - SMOOTHING) * mean / max(len(characters), 1) + SMOOTHING * usual) - np.log(
+            SMOOTHING * usual
+        )
     return total
 
 
-@given(st.lists(st.sampled_from([*VERSES, "寒光。", "衾。"]), min_size=1, max_size=9), st.text("被狗月光冷锦，a", max_size=6))
+@given(
+    st.lists(st.sampled_from([*VERSES, "寒光。", "衾。"]), min_size=1, max_size=9),
+    st.text("被狗月光冷锦，a", max_size=6),
+)
 def test_a_score_is_the_likelihood_of_the_text(verses: list[str], text: str) -> None:
-    if not any("锦" <= c for verse in verses for c in verse if c not in "，。"):
-        verses = [*verses, "犬吠。"]
+    verses = [*verses, "犬吠。"]  # an index has some character
     said = "".join(c for c in text if c not in "，a")
     expected = [likelihood(verse, said) for verse in verses]
     index, senses = lexical(verses), made().senses(text)

@@ -48,7 +48,9 @@ class Sense:
     """What stands in verse for one character of a text in everyday Chinese (`image2poem.index.glosses`)."""
 
     codes: NDArray[np.int64]  # code points of characters of verse, int64[m], rising
-    gains: NDArray[np.float32]  # by how many times each makes the text's character likelier than it is anyway, float32[m]
+    gains: NDArray[
+        np.float32
+    ]  # by how many times each makes the text's character likelier than it is anyway, float32[m]
 
 
 class LexicalIndex:
@@ -161,7 +163,9 @@ class LexicalIndex:
             starts = self._starts[at]
             sizes = np.where(self._tokens[at] == sense.codes, self._starts[at + 1] - starts, 0)
             ends = np.cumsum(sizes)
-            rows = np.arange(sizes.sum()) + np.repeat(starts - ends + sizes, sizes)  # of all these tokens, one after another
+            rows = np.arange(sizes.sum()) + np.repeat(
+                starts - ends + sizes, sizes
+            )  # of all these tokens, one after another
             gained = np.bincount(self._postings[rows], np.repeat(sense.gains, sizes), self._count)
             hit = np.flatnonzero(gained)
             total[hit] += np.log1p(gained[hit] / self._lengths[hit])
