@@ -18,6 +18,7 @@ from image2poem.rerank import load_reranker
 from training.candidates import asking_for_halves
 from training.mine import by_characters
 from training.reranker import padded
+from training.reranker_evaluate import same_line
 from training.reranker_export import load
 from training.rows import read_rows, write_rows
 from training.tests.test_text import DOINGS, PLACES, THINGS, run
@@ -56,7 +57,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "training.reranker_export", "--model", folder / "model", "--out", folder / "rerank", "--id", "test",
         "--rows", folder / "dev.jsonl",
     )  # fmt: skip
-    run("training.candidates", folder / "dev.jsonl", "--depth", 20, "--out", folder / "candidates.jsonl")
+    by_encoder = ("--glosses", 0.1, "--depth", 20)  # the made-up verses are too easy for the glosses
+    run("training.candidates", folder / "dev.jsonl", *by_encoder, "--out", folder / "candidates.jsonl")
     return folder
 
 
@@ -130,3 +132,10 @@ def test_a_cross_encoder_learns_goes_on_and_opens_as_a_reranker(work: Path) -> N
     row = read_rows(work / "dev.jsonl")[0]
     scores = reranker.score(row["query"], [*row["pos"], *row["neg"]])
     assert scores.shape == (4,) and np.isfinite(scores).all()
+
+
+def test_a_line_in_another_edition_is_the_same_line() -> None:
+    assert same_line("孤舟蓑笠翁", "孤舟蓑笠翁独钓寒江雪")  # the couplet that holds it
+    assert not same_line("孤舟蓑笠翁独钓寒江雪", "孤舟蓑笠翁")  # but half of what was asked for
+    assert same_line("半匹红绡一丈绫系向牛头充炭直", "半匹红纱一丈绫系向牛头充炭值")
+    assert not same_line("离别自堪悲", "离别正堪悲")  # another poem's
