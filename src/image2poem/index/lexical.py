@@ -160,22 +160,23 @@ class LexicalIndex:
         total = np.zeros(self._count, np.float32)
         for sense in senses:
             at = np.minimum(np.searchsorted(self._tokens, sense.codes), len(self._tokens) - 1)
-            starts = self._starts[at]
-            sizes = np.where(self._tokens[at] == sense.codes, self._starts[at + 1] - starts, 0)
-            ends = np.cumsum(sizes)
-            rows = np.arange(sizes.sum()) + np.repeat(
-                starts - ends + sizes, sizes
-            )  # of all these tokens, one after another
-            gained = np.bincount(self._postings[rows], np.repeat(sense.gains, sizes), self._count)
-            hit = np.flatnonzero(gained)
-            total[hit] += np.log1p(gained[hit] / self._lengths[hit])
+            there = self._tokens[at] == sense.codes
+            rows = [slice(*ends) for ends in zip(self._starts[at[there]], self._starts[at[there] + 1], strict=True)]
+            if rows:
+                sizes = [row.stop - row.start for row in rows]
+                postings = np.concatenate([self._postings[row] for row in rows])
+                gained = np.bincount(postings, np.repeat(sense.gains[there], sizes), self._count)
+                total += np.log1p(
+                    gained.astype(np.float32) * self._shares
+                )  # in float32: all verses faster than some in 64
         return total
 
     @cached_property
-    def _lengths(self) -> NDArray[np.float32]:
-        """How many different characters each verse has, float32[n]."""
+    def _shares(self) -> NDArray[np.float32]:
+        """What one character is of all the different ones of a verse, float32[n]; 1 where there is none."""
         single = int(self._starts[np.searchsorted(self._tokens, 1 << _SHIFT)])
-        return np.bincount(self._postings[:single], minlength=self._count).astype(np.float32)
+        lengths = np.bincount(self._postings[:single], minlength=self._count)
+        return (1 / np.maximum(lengths, 1)).astype(np.float32)
 
     def _rows(self, code: int) -> slice:
         """Where the postings of a token are; empty if no verse has it."""
