@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from image2poem.corpus.convert import fold
+from image2poem.index.glosses import load_glosses
 from training.evaluate import Task, blocks, dense, glossed, mixed
 from training.rows import Row, read_rows, run, write_rows
 from training.split import clauses
@@ -41,7 +42,7 @@ def candidates(task: Task, encoder: str, weight: float, depth: int) -> list[Row]
     """A row for each query of the task."""
     negatives = {row["query"]: row["neg"] for row in task.rows}
     out = []
-    for at, block in blocks(mixed(dense(encoder, task), glossed(task), weight), len(task.queries)):
+    for at, block in blocks(mixed(dense(encoder, task), glossed(task, load_glosses()), weight), len(task.queries)):
         first = np.argpartition(-block, depth, axis=1)[:, :depth]
         for i, ids in enumerate(first):
             query = task.queries[at + i]

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from image2poem.corpus.convert import bare, fold
-from image2poem.encoders import load_text_encoder
+from image2poem.encoders import DATA, load_text_encoder
 from image2poem.index.glosses import Glosses, load_glosses
 from image2poem.index.lexical import LexicalIndex, lexical_arrays
 from training.mine import encode
@@ -80,10 +80,10 @@ def characters(task: Task) -> Scores:
     return lambda start, stop: (queries[start:stop] @ verses).toarray()
 
 
-def glossed(task: Task, by: Glosses | None = None) -> Scores:
-    """How likely each verse makes the query as its translation, by the glosses that ship or by others."""
+def glossed(task: Task, glosses: Glosses) -> Scores:
+    """How likely each verse makes the query as its translation."""
     index = LexicalIndex(*lexical_arrays([task.texts]).values(), count=len(task.texts))
-    senses = [(by or load_glosses()).senses(query) for query in task.queries]
+    senses = [glosses.senses(query) for query in task.queries]
     return lambda start, stop: np.stack([index.likelihoods(some) for some in senses[start:stop]])
 
 
@@ -183,12 +183,13 @@ def main() -> None:
     parser.add_argument("--pool", type=Path, nargs="*", default=[])
     parser.add_argument("--hybrid", type=float, default=0.35, help="weight of the characters beside an encoder")
     parser.add_argument("--glosses", type=float, default=0.7, help="weight of the glosses beside an encoder")
+    parser.add_argument("--glosses-from", type=Path, default=DATA / "glosses", help="a folder of training.glosses")
     parser.add_argument("--json", type=Path, help="write every system's means there too")
     args = parser.parse_args()
     pool = [line for path in args.pool for line in path.read_text("utf-8").splitlines() if line.strip()]
     task = Task(read_rows(args.rows), pool)
     print(f"{len(task.queries)} queries, {len(task.texts)} documents")
-    by_characters, by_glosses = characters(task), glossed(task)
+    by_characters, by_glosses = characters(task), glossed(task, load_glosses(args.glosses_from))
     results = {
         "BM25, characters": measure(bm25(task), task),
         "idf, characters": measure(by_characters, task),

@@ -47,10 +47,8 @@ def characters(text: str) -> list[str]:
 class Sense:
     """What stands in verse for one character of a text in everyday Chinese (`image2poem.index.glosses`)."""
 
-    codes: NDArray[np.int64]  # code points of characters of verse, int64[m], rising
-    gains: NDArray[
-        np.float32
-    ]  # by how many times each makes the text's character likelier than it is anyway, float32[m]
+    codes: NDArray[np.int64]  # [m], code points of characters of verse
+    gains: NDArray[np.float32]  # [m], by how many times each makes the text's character likelier than it is anyway
 
 
 class LexicalIndex:
@@ -166,9 +164,8 @@ class LexicalIndex:
                 sizes = [row.stop - row.start for row in rows]
                 postings = np.concatenate([self._postings[row] for row in rows])
                 gained = np.bincount(postings, np.repeat(sense.gains[there], sizes), self._count)
-                total += np.log1p(
-                    gained.astype(np.float32) * self._shares
-                )  # in float32: all verses faster than some in 64
+                # in float32, which takes half the time for all verses that float64 takes for those that gained
+                total += np.log1p(gained.astype(np.float32) * self._shares)
         return total
 
     @cached_property
