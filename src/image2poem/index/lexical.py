@@ -2,7 +2,8 @@
 
 bm25s computes the scores when the index is built. A search only adds up rows of its arrays, which is why nothing of
 bm25s is imported then: characters weigh differently (a word the person typed, a thing seen with confidence 0.3),
-and bm25s' own retrieval has no weights for tokens.
+and bm25s' own retrieval has no weights for tokens. The same postings serve a text whose characters verse says by others
+(`LexicalIndex.likelihoods`).
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Sense:
 
 
 class LexicalIndex:
-    """BM25 scores by token: the verses of token t are postings[starts[t]:starts[t + 1]], with their scores."""
+    """Verses by token: those of token t are postings[starts[t]:starts[t + 1]], with the BM25 score of t in each."""
 
     def __init__(
         self,
