@@ -53,7 +53,7 @@ def main() -> None:
     records = []
     for photo in bench.photos:
         sight = matcher.seer.see(_photo(photo))
-        for route, ranked in routes.find(matcher.library, sight, "", None).items():
+        for route, ranked in routes.find(matcher.library, routes.ask(matcher.text_encoder, sight, ""), None).items():
             answers.setdefault(f"{route} alone", {})[photo.name] = verses[ranked.ids[0]] if len(ranked.ids) else ""
         answer = matcher.match(photo.image)
         answers.setdefault("match", {})[photo.name] = answer[0].verse

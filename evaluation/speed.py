@@ -26,7 +26,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from image2poem.errors import Image2PoemError
 from image2poem.matcher import SIDE
 from image2poem.photo import find_photos, load_photo
 from image2poem.retrieval import diversity, fusion, routes
+from image2poem.retrieval.reranking import BESIDE, CANDIDATES
 from image2poem.settings import load_settings
 
 ROUNDS = 3  # requests of the reference's shape
@@ -48,7 +49,6 @@ PROCESSES = 5
 BATCH = 24  # photos
 VERSES = 512  # verses encoded at once to say how many a second
 THEIR_VERSES = 64
-TOP = 30  # verses reranked
 
 # Lengths in tokens: a Chinese character is one for BERT and at most one for XLM-R.
 DESCRIPTION = 32  # 夜空中的月亮，江上的小船，远处的山 and the like, with the tokens around it
@@ -165,7 +165,7 @@ class Reference:
             with clock("their query"):
                 query = self._encode(encoder, 1, DESCRIPTION)
             with clock("their search"):
-                _, found = self.index.search(query, TOP)
+                _, found = self.index.search(query, CANDIDATES)
             pairs = self._tokens(len(found[0]), DESCRIPTION + VERSE, self._shape.reranker_words)
             with clock("their rerank"):
                 scores = reranker(input_ids=pairs, attention_mask=torch.ones_like(pairs)).logits[:, 0]
@@ -194,16 +194,6 @@ class Reference:
         return torch.from_numpy(self._random.integers(5, words, (count, length)))  # 0..4 mean padding and the like
 
 
-class Known:
-    """Stands in for the text encoder where its vector is there already, so that the routes are timed without it."""
-
-    def __init__(self, vector: np.ndarray) -> None:
-        self._vector = vector
-
-    def encode_query(self, texts: list[str]) -> np.ndarray:
-        return self._vector
-
-
 def ask(matcher: ImageToPoem, photo: Path, clock: Clock) -> None:
     """Match the photo, then do the same again in parts, as `ImageToPoem.match` does it."""
     with clock("match"):
@@ -212,19 +202,20 @@ def ask(matcher: ImageToPoem, photo: Path, clock: Clock) -> None:
         picture = load_photo(photo, matcher.settings, max_side=SIDE)
     with clock("sight"):
         sight = matcher.seer.see(picture)
+    with clock("words"):
+        matcher.match(photo, sight.description)
     with clock("query"):
-        vector = matcher.text_encoder.encode_query([sight.description])
-    library: Any = replace(matcher.library, encoder=Known(vector))
+        query = routes.ask(matcher.text_encoder, sight, "")
     with clock("routes"):
-        found = routes.find(library, sight, "", None)
+        found = routes.find(matcher.library, query, None)
     with clock("fusion"):
         fused = fusion.fuse(found, matcher.weights, matcher.facets.fame)
     if matcher.reranker:  # of a description by somebody or a search, not of a photo alone
-        first = matcher.corpus.verses(fused.ids[:TOP].tolist())
+        first = matcher.corpus.verses(fused.ids[:CANDIDATES].tolist())
         with clock("rerank"):
             matcher.reranker.score(sight.description, [verse.text for verse in first])
     with clock("choice"):
-        chosen = diversity.choose(fused, 5, matcher.facets.poem, library.naming, matcher.weights.repetition)
+        chosen = diversity.choose(fused, 5, matcher.facets.poem, matcher.library.naming, matcher.weights.repetition)
         matcher.corpus.verses([verse for verse, _ in chosen])
     with clock("search"):
         matcher.search(sight.description)
@@ -268,12 +259,17 @@ THEIR_ANSWER = ("their query", "their search", "their rerank")
 TIMES = (  # what is timed, our part of it, theirs
     ("**one photo, as each is run: ours opened once, theirs loaded anew**", ("match",), ("their request",)),
     ("**the same, if theirs were loaded once too**", ("match",), THEIR_ANSWER),
+    ("a photo and words about it", ("words",), ()),
     ("a description instead of a photo, both loaded", ("search",), THEIR_ANSWER),
     ("the photo read, turned and made smaller", ("photo",), ()),
     ("what it shows", ("sight",), ()),
     ("the description encoded", ("query",), ("their query",)),
     ("verses found (ours: every route; theirs: FAISS)", ("routes",), ("their search",)),
-    (f"{TOP} verses read again (ours: where a person or a VLM described the photo)", ("rerank",), ("their rerank",)),
+    (
+        f"{CANDIDATES} verses read again (ours: where somebody said something; beside a photo {BESIDE})",
+        ("rerank",),
+        ("their rerank",),
+    ),
     ("routes fused", ("fusion",), ()),
     ("verses chosen and their poems read", ("choice",), ()),
     ("**a whole process for one photo** (theirs: import and request)", ("process",), ("their import", "their request")),
@@ -365,7 +361,7 @@ def caption(clock: Clock, photo: Path, verses: int, threads: int, load: float) -
         sentences.append(
             f"The reference's shape has random weights and gets for nothing: the vision model that describes the "
             f"photo (it starts from a description of {DESCRIPTION} tokens), its tokenizers, its open index, and files "
-            f"that lie in memory already. It reads {TOP} verses again with a cross-encoder of BERT-base's size, ours with "
+            f"that lie in memory already. It reads {CANDIDATES} verses again with a cross-encoder of BERT-base's size, ours with "
             f"six narrow layers that read the description once: that is much of the ratio."
         )
     return " ".join(sentences)

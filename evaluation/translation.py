@@ -86,7 +86,11 @@ def main() -> None:
         library = replace(matcher.library, translations=index)
 
         def find(sentence: str, verse: int) -> Found:
-            return routes.find(library, Sight(None, (), ""), sentence, None), verse, sentence
+            return (
+                routes.find(library, routes.ask(library.encoder, Sight(None, (), ""), sentence), None),
+                verse,
+                sentence,
+            )
 
         translated = [find(sentence, verse) for sentence, verse in asked]
         untranslated = [find(translations[verse][1], verse) for verse in kept_back]

@@ -79,7 +79,11 @@ class Asked:
         self.reranker, self.verses, self.query = reranker, verses, sight.description
         self.kind = "words" if words else "description" if sight.described else "sight"
         library = replace(matcher.library, translations=None)  # which might hold the very sentences that are asked
-        found = {n: ranked for n, ranked in routes.find(library, sight, words, None).items() if len(ranked.ids)}
+        found = {
+            n: ranked
+            for n, ranked in routes.find(library, routes.ask(matcher.text_encoder, sight, words), None).items()
+            if len(ranked.ids)
+        }
         alone = fusion.Weights(dict.fromkeys(found, 1.0), 1.0, 0.0, {})
         self.names = ("fame", *found)
         self.numbers = np.unique(np.concatenate([ranked.ids for ranked in found.values()]))

@@ -174,19 +174,20 @@ class ImageToPoem:
         genre = "词" if opinion.form == "词" else "诗"
         invited = guests.invite(self.corpus, self.facets, candidates, filters or Filters(), genre)
         pool = guests.seat(self.library, self.facets, allowed, invited, self._usually_counted)
-        found = routes.find(pool.library, sight, words, pool.mask)
+        query = routes.ask(self.text_encoder, sight, words)
+        found = routes.find(pool.library, query, pool.mask)
         if candidates:
             vectors = self.text_encoder.encode_document([candidate.text for candidate in candidates])
             found["hyde"] = routes.hyde(self.library, vectors, allowed)
         fused = fusion.fuse(found, self.weights, pool.fame)
-        favours = self._favours(sight, words, allowed, found)
+        favours = self._favours(query, allowed, found)
         if only_lines:
             fused, favours = fusion.only(fused, pool.numbers(candidates)), {}
         share = self.weights.rerank["words" if words else "description" if sight.described else "sight"]
         if share and self.reranker:
-            again = reranking.reread(
-                self.reranker, words or sight.description, share, fused, favours, self._readings(pool)
-            )
+            many = reranking.CANDIDATES if sight.vector is None else reranking.BESIDE
+            asked = words or sight.description
+            again = reranking.reread(self.reranker, asked, share, fused, favours, self._readings(pool), many)
             fused, favours = again.fused, again.favours
         chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)
         notes = (f"this answer lacks what the VLM would add: {opinion.note}",) if opinion.note else ()
@@ -212,14 +213,12 @@ class ImageToPoem:
         return readings
 
     def _favours(
-        self, sight: Sight, words: str, allowed: routes.Mask, found: Mapping[str, routes.Ranked]
+        self, query: routes.Query, allowed: routes.Mask, found: Mapping[str, routes.Ranked]
     ) -> dict[int, diversity.Favour]:
         """What the place and the day of the photo, if they are known, add to the verses that belong to them."""
-        if sight.context is None:
+        if query.sight.context is None:
             return {}
-        return occasions.favours(
-            self.belonging, self.library, sight, words, allowed, found, self.weights, self.facets.fame
-        )
+        return occasions.favours(self.belonging, self.library, query, allowed, found, self.weights, self.facets.fame)
 
     def _with_words(self, sight: Sight, words: str) -> Sight:
         """What the person says they see is there; what a description tells is nearly so, and the rest less likely."""

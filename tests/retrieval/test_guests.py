@@ -31,7 +31,7 @@ def test_a_guest_with_a_verses_words_gets_that_verses_score(matcher: ImageToPoem
     pool = seat(matcher, verse.text, fame=verse.fame)
     sight = matcher.seer.see(load_photo(RIVER))
     sight = Sight(sight.vector, sight.imagery, "江上的月亮照着一只小船", described=True)
-    found = routes.find(pool.library, sight, "夜里独自一人", pool.mask)
+    found = routes.find(pool.library, routes.ask(pool.library.encoder, sight, "夜里独自一人"), pool.mask)
     fused = fusion.fuse(found, matcher.weights, pool.fame)
     scores = dict(zip(fused.ids.tolist(), fused.scores.tolist(), strict=True))
     # not to the last digit: an int8 encoder's vectors depend a little on what is encoded beside
@@ -78,7 +78,8 @@ def test_guests_sit_in_the_space_of_the_photos_too(matcher: ImageToPoem) -> None
         library = replace(matcher.library, photo_space=lambda photo_space=photo_space: photo_space)  # type: ignore[misc]
         guest = guests.Guest(Candidate("月色", None, ()), 0.5, guests.NO_POEM)
         pool = guests.seat(library, matcher.facets, None, [guest], np.zeros(len(matcher.lexicon.terms), np.float32))
-        ranked = routes.find(pool.library, Sight(np.array([1, 0], np.float32), (), ""), "", pool.mask)
+        sight = Sight(np.array([1, 0], np.float32), (), "")
+        ranked = routes.find(pool.library, routes.Query(sight, "", {}), pool.mask)
         assert set(ranked) == found
         for route in ranked.values():
             scores = dict(zip(route.ids.tolist(), route.scores.tolist(), strict=True))

@@ -138,7 +138,7 @@ def test_a_verse_without_a_translation_is_judged_as_before(translated: ImageToPo
     """What it scores doesn't depend on how many others are translated."""
 
     def scores(library: routes.Library) -> dict[int, float]:
-        found = routes.find(library, Sight(None, (), ""), "墙角的梅花在寒冬里开了", None)
+        found = routes.find(library, routes.ask(library.encoder, Sight(None, (), ""), "墙角的梅花在寒冬里开了"), None)
         fused = fusion.fuse(found, translated.weights, translated.facets.fame)
         return dict(zip(fused.ids.tolist(), fused.scores.tolist(), strict=True))
 

@@ -126,8 +126,7 @@ class LexicalIndex:
                 parts = _parts(word)
                 for code in (_code(part) for part in parts):
                     if code in codes:
-                        rows = self._rows(code)
-                        df = rows.stop - rows.start
+                        df = sum(row.stop - row.start for row in self._found(np.array([code]))[1])
                         result[i] += weight / len(parts) * share * math.log(1 + (self._count - df + 0.5) / (df + 0.5))
         return result
 
@@ -142,13 +141,17 @@ class LexicalIndex:
 
     def scores(self, weights: Mapping[str, float]) -> NDArray[np.float32]:
         """The weighted BM25 score of every verse -> float32[n]; weights as for `search`."""
-        total = np.zeros(self._count, np.float32)
+        worth: dict[int, float] = {}
         for word, weight in weights.items():
             parts = _parts(word)
             for part in parts:
-                rows = self._rows(_code(part))
-                # a verse stands once in a row of postings, so plain fancy indexing adds right
-                total[self._postings[rows]] += np.float32(weight / len(parts)) * self._scores[rows]
+                code = _code(part)
+                worth[code] = worth.get(code, 0.0) + weight / len(parts)
+        total = np.zeros(self._count, np.float32)
+        there, rows = self._found(np.fromiter(worth, np.int64, len(worth)))
+        for weight, row in zip(np.fromiter(worth.values(), np.float32, len(worth))[there], rows, strict=True):
+            # a verse stands once in a row of postings, so plain fancy indexing adds right
+            total[self._postings[row]] += weight * self._scores[row]
         return total
 
     def likelihoods(self, senses: Sequence[Sense]) -> NDArray[np.float32]:
@@ -158,9 +161,7 @@ class LexicalIndex:
         """
         total = np.zeros(self._count, np.float32)
         for sense in senses:
-            at = np.minimum(np.searchsorted(self._tokens, sense.codes), len(self._tokens) - 1)
-            there = self._tokens[at] == sense.codes
-            rows = [slice(*ends) for ends in zip(self._starts[at[there]], self._starts[at[there] + 1], strict=True)]
+            there, rows = self._found(sense.codes)
             if rows:
                 sizes = [row.stop - row.start for row in rows]
                 postings = np.concatenate([self._postings[row] for row in rows])
@@ -176,12 +177,14 @@ class LexicalIndex:
         lengths = np.bincount(self._postings[:single], minlength=self._count)
         return (1 / np.maximum(lengths, 1)).astype(np.float32)
 
-    def _rows(self, code: int) -> slice:
-        """Where the postings of a token are; empty if no verse has it."""
-        at = int(np.searchsorted(self._tokens, code))
-        if at == len(self._tokens) or self._tokens[at] != code:
-            return slice(0, 0)
-        return slice(int(self._starts[at]), int(self._starts[at + 1]))
+    def _found(self, codes: NDArray[np.int64]) -> tuple[NDArray[np.bool_], list[slice]]:
+        """Which of these tokens the verses have, and where the postings of each of those are."""
+        if not len(self._tokens):
+            return np.zeros(len(codes), np.bool_), []
+        at = np.minimum(np.searchsorted(self._tokens, codes), len(self._tokens) - 1)
+        there = self._tokens[at] == codes
+        ends = zip(self._starts[at[there]].tolist(), self._starts[at[there] + 1].tolist(), strict=True)
+        return there, [slice(*end) for end in ends]
 
 
 def _parts(word: str) -> list[str]:

@@ -52,23 +52,25 @@ def choose(
     listed = {verse for verse, _ in left}
     left += [(verse, favour.score) for verse, favour in favours.items() if verse not in listed]
     named = {verse: set(naming.of(verse).tolist()) for verse, _ in left}
+    likeness = dict.fromkeys(named, 0.0)  # to what one chosen verse names
     chosen: list[tuple[int, float]] = []
     while left and len(chosen) < top:
         poems = {poem[verse] for verse, _ in chosen}
         fresh = [item for item in left if poem[item[0]] not in poems] or left
 
         def worth(item: tuple[int, float]) -> float:
-            likeness = max((_jaccard(named[item[0]], named[other]) for other, _ in chosen), default=0.0)
             bonus = 0.0
             if favour := favours.get(item[0]):
                 above = [favours[verse].things for verse, _ in chosen if verse in favours]
                 if len(above) < FAVOURED * (len(chosen) // OF + 1):
                     bonus = favour.bonus * AGAIN ** sum(bool(things & favour.things) for things in above)
-            return (item[1] + bonus) * (1 - repetition * likeness)
+            return (item[1] + bonus) * (1 - repetition * likeness[item[0]])
 
         best = max(fresh, key=worth)
         left.remove(best)
         chosen.append((best[0], max(0.0, min(worth(best), chosen[-1][1] if chosen else 1.0))))
+        for verse, _ in left:
+            likeness[verse] = max(likeness[verse], _jaccard(named[verse], named[best[0]]))
     return chosen
 
 

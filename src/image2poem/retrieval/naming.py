@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from image2poem.sight.lexicon import Lexicon
 VERSION = 2  # of how verses are searched for terms
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Naming:
     """The terms of verse i are terms[starts[i]:starts[i + 1]], numbers in the lexicon, rising."""
 
@@ -45,11 +46,21 @@ class Naming:
         Args:
             chances: float32[t], a probability for each term of the lexicon.
         """
-        counts = np.diff(self.starts)
-        owner = np.repeat(np.arange(len(self)), counts)
-        hits = np.bincount(owner, weights=chances[self.terms], minlength=len(self))
-        agreement: NDArray[np.float32] = (2 * hits / np.maximum(counts + chances.sum(), 1e-6)).astype(np.float32)
+        seen = np.flatnonzero(chances)
+        terms, verses = self._by_term
+        rows = list(map(slice, np.searchsorted(terms, seen), np.searchsorted(terms, seen, "right")))
+        worth = np.repeat(chances[seen], [row.stop - row.start for row in rows])
+        naming = np.concatenate([verses[:0], *(verses[row] for row in rows)])
+        hits = np.bincount(naming, worth, len(self)).astype(np.float32)
+        agreement: NDArray[np.float32] = 2 * hits / np.maximum(np.diff(self.starts) + chances.sum(), np.float32(1e-6))
         return agreement
+
+    @cached_property
+    def _by_term(self) -> tuple[NDArray[np.int16], NDArray[np.int32]]:
+        """The terms, rising, and the verse that names each."""
+        order = np.argsort(self.terms, kind="stable")
+        owner = np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.starts))
+        return self.terms[order], owner[order]
 
 
 def name_verses(lexicon: Lexicon, verses: list[str]) -> Naming:

@@ -20,10 +20,10 @@ from image2poem.context.calendar import load_festivals
 from image2poem.context.gazetteer import load_places
 from image2poem.corpus import Corpus, Facets
 from image2poem.index.manifest import write_whole
-from image2poem.model import Context, Sight
+from image2poem.model import Context
 from image2poem.retrieval import fusion
 from image2poem.retrieval.diversity import Favour
-from image2poem.retrieval.routes import Library, Mask, Ranked, find
+from image2poem.retrieval.routes import Library, Mask, Query, Ranked, find
 from image2poem.sight.lexicon import Lexicon, Term
 
 VERSION = 1  # of the file
@@ -128,35 +128,34 @@ def find_occasions(corpus: Corpus, facets: Facets) -> Occasions:
 def favours(
     occasions: Occasions,
     library: Library,
-    sight: Sight,
-    words: str,
+    query: Query,
     mask: Mask,
     found: Mapping[str, Ranked],
     weights: fusion.Weights,
     fame: NDArray[np.float32],
 ) -> dict[int, Favour]:
-    """What the place and the day of a sight's context add to the verses that belong to them, for `diversity.choose`.
+    """What the place and the day of a photo add to the verses that belong to them, for `diversity.choose`.
 
     These verses are rated as all others, however deep in the routes' lists they stand: one that doesn't fit what is
     seen is far below those that do, and the bonus doesn't lift it among them.
 
     Args:
         occasions: of the library's verses.
-        library, sight, words, mask: as for `routes.find`.
+        library, query, mask: as for `routes.find`.
         found: what that found.
         weights: of fusion.
         fame: float32[n], 0..1, of every verse.
     """
-    if sight.context is None:
+    if query.sight.context is None:
         return {}
-    place, day = occasions.belonging(sight.context, len(fame))
+    place, day = occasions.belonging(query.sight.context, len(fame))
     belongs = np.maximum(place, day) + BOTH * np.minimum(place, day)
     if mask is not None:
         belongs[~mask] = 0
     ids = np.flatnonzero(belongs)
     if not len(ids):
         return {}
-    scores = fusion.rate(ids, find(library, sight, words, belongs > 0), found, weights, fame)
+    scores = fusion.rate(ids, find(library, query, belongs > 0), found, weights, fame)
     bonus = belongs[ids] * (BONUS + FAME * fame[ids])
     best = set()
     for some in (place[ids] > 0, day[ids] > 0):

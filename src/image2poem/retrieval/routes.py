@@ -147,15 +147,34 @@ def named(library: Library, chances: NDArray[np.float32], said: NDArray[np.bool_
     return Ranked(*best(scores[hit], DEPTH, hit))
 
 
-def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ranked]:
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What verses are looked for."""
+
+    sight: Sight  # without a photo it has no vector
+    words: str  # the person's own, simplified; empty if they gave none
+    vectors: Mapping[str, NDArray[np.float32]]  # of the texts that are searched, float32[d] each
+
+
+def ask(encoder: TextEncoder, sight: Sight, words: str) -> Query:
+    """The query of a sight and of the person's own words, its texts encoded.
+
+    A description that eyes made isn't searched beside words, to which it adds nothing (docs/measured.md).
+    """
+    told = sight.description if sight.described or (sight.vector is not None and not words) else ""
+    # one by one: an int8 encoder's vectors depend a little on what is encoded beside
+    return Query(sight, words, {text: encoder.encode_query([text])[0] for text in (told, words) if text})
+
+
+def find(library: Library, query: Query, mask: Mask) -> dict[str, Ranked]:
     """Every route that has something to go by.
 
     Args:
         library: what to search.
-        sight: what was seen; without a photo it has no vector.
-        words: the person's own words, simplified; empty if they gave none.
+        query: what to look for.
         mask: bool[n], True where a verse may be found.
     """
+    sight, words = query.sight, query.words
     found: dict[str, Ranked] = {}
     if sight.vector is not None and (space := library.photo_space()):
         found["cross_modal"] = cross_modal(space, sight.vector, mask)
@@ -167,20 +186,20 @@ def find(library: Library, sight: Sight, words: str, mask: Mask) -> dict[str, Ra
             found["named"] = named(library, chances, said, mask)
         found["lexical"] = lexical(library, imagery_words(library.lexicon, chances), mask)
     told = "description" if sight.described else "vernacular"
-    if sight.description and (sight.described or sight.vector is not None):
-        query = library.encoder.encode_query([sight.description])[0]
-        found[told] = vernacular(library, query, mask)
+    if sight.description in query.vectors and (sight.described or not words):
+        vector = query.vectors[sight.description]
+        found[told] = vernacular(library, vector, mask)
         if sight.described:
             found["description_glosses"] = glossed(library, sight.description, mask)
         if library.translations:
-            found["translation"] = translation(library.translations, query, mask)
+            found["translation"] = translation(library.translations, vector, mask)
             found["translation_lexical"] = translation_lexical(library.translations, sight.description, mask)
     if words:
-        query = library.encoder.encode_query([words])[0]
-        found["words"] = vernacular(library, query, mask)
+        vector = query.vectors[words]
+        found["words"] = vernacular(library, vector, mask)
         found["words_glosses"] = glossed(library, words, mask)
         if library.translations:
-            found["words_translation"] = translation(library.translations, query, mask)
+            found["words_translation"] = translation(library.translations, vector, mask)
             found["words_translation_lexical"] = translation_lexical(library.translations, words, mask)
     return found
 
