@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from image2poem.encoders.onnx import batches, open_session, read_card
 
-_BATCH = 16  # verses read at once
+_BATCH = 32  # verses read at once
 
 
 class BuiltinReranker:

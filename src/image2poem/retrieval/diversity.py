@@ -52,11 +52,12 @@ def choose(
     listed = {verse for verse, _ in left}
     left += [(verse, favour.score) for verse, favour in favours.items() if verse not in listed]
     named = {verse: set(naming.of(verse).tolist()) for verse, _ in left}
+    poem_of = dict(zip(named, poem[list(named)].tolist(), strict=True))
     likeness = dict.fromkeys(named, 0.0)  # to what one chosen verse names
     chosen: list[tuple[int, float]] = []
     while left and len(chosen) < top:
-        poems = {poem[verse] for verse, _ in chosen}
-        fresh = [item for item in left if poem[item[0]] not in poems] or left
+        poems = {poem_of[verse] for verse, _ in chosen}
+        fresh = [item for item in left if poem_of[item[0]] not in poems] or left
 
         def worth(item: tuple[int, float]) -> float:
             bonus = 0.0
