@@ -39,7 +39,7 @@ from image2poem.errors import Image2PoemError
 from image2poem.matcher import SIDE
 from image2poem.photo import find_photos, load_photo
 from image2poem.retrieval import diversity, fusion, routes
-from image2poem.retrieval.reranking import BESIDE, CANDIDATES
+from image2poem.retrieval.reranking import CANDIDATES
 from image2poem.settings import load_settings
 
 ROUNDS = 3  # requests of the reference's shape
@@ -266,7 +266,7 @@ TIMES = (  # what is timed, our part of it, theirs
     ("the description encoded", ("query",), ("their query",)),
     ("verses found (ours: every route; theirs: FAISS)", ("routes",), ("their search",)),
     (
-        f"{CANDIDATES} verses read again (ours: where somebody said something; beside a photo {BESIDE})",
+        f"{CANDIDATES} verses read again (ours: where somebody said something)",
         ("rerank",),
         ("their rerank",),
     ),

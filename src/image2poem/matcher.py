@@ -185,9 +185,8 @@ class ImageToPoem:
             fused, favours = fusion.only(fused, pool.numbers(candidates)), {}
         share = self.weights.rerank["words" if words else "description" if sight.described else "sight"]
         if share and self.reranker:
-            many = reranking.CANDIDATES if sight.vector is None else reranking.BESIDE
             asked = words or sight.description
-            again = reranking.reread(self.reranker, asked, share, fused, favours, self._readings(pool), many)
+            again = reranking.reread(self.reranker, asked, share, fused, favours, self._readings(pool))
             fused, favours = again.fused, again.favours
         chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)
         notes = (f"this answer lacks what the VLM would add: {opinion.note}",) if opinion.note else ()

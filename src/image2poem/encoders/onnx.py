@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +20,7 @@ from PIL import Image
 
 from image2poem.errors import ModelError
 
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
-_BATCH = 64  # sentences encoded at once; more gains nothing on a CPU
+_BATCH = 16  # sentences that a thread encodes at once; more are slower
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -41,23 +40,40 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
-def open_session(path: Path, threads: int) -> InferenceSession:
-    """An ONNX Runtime session with `threads` threads (0: one for each core).
+class Session:
+    """An ONNX Runtime session that shares batches out among threads. May be shared between threads itself.
 
-    Raises:
-        ModelError: ONNX Runtime refuses the file.
+    A batch runs on one thread: two threads with a batch each are half as fast again as both on one batch after the other
+    (docs/measured.md), and numbers don't depend on how many threads there are.
     """
-    import onnxruntime
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads  # 0: ONNX Runtime takes the cores there are
-    # threads that spin while they wait lose two thirds of their speed where other work shares the cores
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own exceptions share no base but this
-        raise ModelError(f"{path} can't be opened by ONNX Runtime ({error}); install image2poem again") from None
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        """Open a model for `threads` threads (0: one for each core).
+
+        Raises:
+            ModelError: ONNX Runtime refuses the file.
+        """
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own exceptions share no base but this
+            raise ModelError(f"{path} can't be opened by ONNX Runtime ({error}); install image2poem again") from None
+        self._threads = threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(self._threads)  # it starts a thread when it first has need of it
+
+    def run(self, feeds: Sequence[Mapping[str, NDArray[Any]]]) -> list[NDArray[np.float32]]:
+        """What the model makes of each batch of inputs, name -> array."""
+        if len(feeds) == 1 or self._threads == 1:
+            return [self._run(feed) for feed in feeds]
+        return list(self._pool.map(self._run, feeds))
+
+    def _run(self, feed: Mapping[str, NDArray[Any]]) -> NDArray[np.float32]:
+        (output,) = self._session.run(None, feed)
+        return np.asarray(output, np.float32)
 
 
 def batches(
@@ -95,7 +111,7 @@ class OnnxTextEncoder:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(card["max_tokens"])
         self._padding: int = card["padding"]
-        self._session = open_session(folder / "encoder.onnx", threads)
+        self._session = Session(folder / "encoder.onnx", threads)
 
     def encode_query(self, texts: list[str]) -> NDArray[np.float32]:
         """What a person asks or a photo shows -> float32[n, d], rows of unit length."""
@@ -108,8 +124,10 @@ class OnnxTextEncoder:
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         vectors = np.zeros((len(texts), self.dimension), np.float32)
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(texts)]
-        for rows, batch, mask in batches(ids, self._padding, _BATCH):
-            (vectors[rows],) = self._session.run(None, {"input_ids": batch, "attention_mask": mask})
+        parts = list(batches(ids, self._padding, _BATCH))
+        made = self._session.run([{"input_ids": batch, "attention_mask": mask} for _, batch, mask in parts])
+        for (rows, _, _), some in zip(parts, made, strict=True):
+            vectors[rows] = some
         return vectors
 
 
@@ -128,12 +146,11 @@ class OnnxImageEncoder:
         self.model_id: str = card["id"]
         self.space: str = card["space"]
         self._side: int = card["side"]
-        self._session = open_session(folder / "encoder.onnx", threads)
+        self._session = Session(folder / "encoder.onnx", threads)
 
     def encode_image(self, images: Sequence[Image.Image]) -> NDArray[np.float32]:
         """Upright RGB pictures -> float32[n, d], rows of unit length."""
         square = (self._side, self._side)
         pixels = [np.asarray(image.resize(square, Image.Resampling.BILINEAR), np.float32) for image in images]
-        batch = np.stack(pixels).transpose(0, 3, 1, 2)
-        (vectors,) = self._session.run(None, {"pixels": np.ascontiguousarray(batch)})
-        return np.asarray(vectors, np.float32)
+        made = self._session.run([{"pixels": np.ascontiguousarray(one.transpose(2, 0, 1)[None])} for one in pixels])
+        return np.concatenate(made)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
 from image2poem.index.rank import best
 
 _SCORES_AT_ONCE = 8_000_000  # float32 scores held at a time: 32 MB
+_ONE_BY_ONE = 8  # queries up to which it is quicker not to multiply them with the matrix at once
+_THREADS = 2  # they use up what the memory gives
 _FEW = 1 / 16  # of the verses: so few are copied out and compared alone, which is quicker than comparing all
 
 
@@ -17,6 +21,8 @@ class DenseIndex:
     def __init__(self, matrix: NDArray[np.float32]) -> None:
         """Search `matrix`, float32[n, d] with rows of unit length; it is read where it lies, never copied."""
         self._matrix = np.asarray(matrix)  # a plain view: np.memmap's own slicing is slower
+        self._parts = np.array_split(self._matrix, _THREADS)
+        self._pool = ThreadPoolExecutor(_THREADS)
 
     def __len__(self) -> int:
         return int(self._matrix.shape[0])
@@ -52,21 +58,21 @@ class DenseIndex:
         scores = np.empty((len(queries), found), np.float32)
         if allowed is not None and len(allowed) < _FEW * n:
             for row, query in enumerate(queries):
-                ids[row], scores[row] = best(self.vectors(allowed) @ query, found, allowed)
+                ids[row], scores[row] = best(np.vecdot(self.vectors(allowed), query), found, allowed)
             return ids, scores
         step = max(1, _SCORES_AT_ONCE // max(n, 1))
         for start in range(0, len(queries), step):
             some = queries[start : start + step]
-            # one query: a matrix-vector product reads the matrix once; more: one product for all of them
-            table = self.scores(some[0])[None] if len(some) == 1 else some @ self._matrix.T
+            table = some @ self._matrix.T if len(some) > _ONE_BY_ONE else map(self.scores, some)
             for row, line in enumerate(table, start):
                 ids[row], scores[row] = best(line if allowed is None else line[allowed], found, allowed)
         return ids, scores
 
     def scores(self, query: NDArray[np.float32]) -> NDArray[np.float32]:
         """The cosine of every verse with `query`, float32[d] of unit length -> float32[n]."""
-        result: NDArray[np.float32] = self._matrix @ np.asarray(query, np.float32)
-        return result
+        query = np.asarray(query, np.float32)
+        # a BLAS product takes as long, and its threads spin on for a while, which slows down the models that run next
+        return np.concatenate(list(self._pool.map(lambda part: np.vecdot(part, query), self._parts)))
 
     def vectors(self, ids: NDArray[np.int64]) -> NDArray[np.float32]:
         """The vectors of some verses: int64[m] -> float32[m, d], a copy."""

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from image2poem.encoders.onnx import batches, open_session, read_card
+from image2poem.encoders.onnx import Session, batches, read_card
 
-_BATCH = 32  # verses read at once
+_BATCH = 8  # verses that a thread reads at once
 
 
 class BuiltinReranker:
@@ -33,13 +33,17 @@ class BuiltinReranker:
         self._padding: int = card["padding"]
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(card["max_tokens"])
-        self._session = open_session(folder / "reranker.onnx", threads)
+        self._session = Session(folder / "reranker.onnx", threads)
 
     def score(self, query: str, verses: Sequence[str]) -> NDArray[np.float32]:
         """How well each verse says the query -> float32[n]; higher is better, comparable for one query only."""
         scores = np.zeros(len(verses), np.float32)
         asked = np.array([self._tokenizer.encode(query).ids], np.int64)
         ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(verses))]
-        for rows, batch, mask in batches(ids, self._padding, _BATCH):
-            (scores[rows],) = self._session.run(None, {"query_ids": asked, "verse_ids": batch, "verse_mask": mask})
+        parts = list(batches(ids, self._padding, _BATCH))
+        made = self._session.run(
+            [{"query_ids": asked, "verse_ids": batch, "verse_mask": mask} for _, batch, mask in parts]
+        )
+        for (rows, _, _), some in zip(parts, made, strict=True):
+            scores[rows] = some
         return scores

@@ -13,8 +13,8 @@ from image2poem.retrieval.diversity import Favour
 from image2poem.retrieval.fusion import Fused, ordered, stretched
 
 NAME = "rerank"  # among the ranks and the parts of a score
-CANDIDATES, BESIDE = 30, 20  # verses that are read again, and where a photo takes its time too (docs/reranker.md)
-_FAVOURED = 5  # and so many of those that a place or a day favours
+CANDIDATES = 30  # verses that are read again; how many pay is told in docs/reranker.md
+_FAVOURED = 10  # and so many of those that a place or a day favours
 
 
 @dataclass(frozen=True, slots=True)

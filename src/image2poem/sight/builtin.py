@@ -52,7 +52,7 @@ class ImageryTable:
 
     def chances(self, vector: NDArray[np.float32]) -> NDArray[np.float32]:
         """A photo's vector -> the chance of each term to be in it, float32[t]."""
-        logits = self.scale * (self.vectors @ vector) + self.bias
+        logits = self.scale * np.vecdot(self.vectors, vector) + self.bias
         return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
 
