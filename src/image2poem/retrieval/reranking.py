@@ -14,7 +14,7 @@ from image2poem.retrieval.fusion import Fused, ordered, stretched
 
 NAME = "rerank"  # among the ranks and the parts of a score
 CANDIDATES = 30  # verses that are read again; how many pay is told in docs/reranker.md
-_FAVOURED = 10  # and so many of those that a place or a day favours
+_FAVOURED = 6  # among them so many of those that a place or a day favours
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,11 @@ def reread(
         fused: the verses as the routes have them.
         favours: verses that a place or a day favours; the first of them are read too.
         readings: gives for some ids what may speak for each: the line, and a translation if it has one. The better counts.
-        candidates: how many of the fused verses are read.
+        candidates: how many are read.
     """
     apart = sorted(favours.keys() - set(fused.ids.tolist()), key=lambda i: -favours[i].score - favours[i].bonus)
-    read = [*fused.ids[:candidates].tolist(), *apart[:_FAVOURED]]
+    apart = apart[:_FAVOURED]
+    read = [*fused.ids[: max(candidates - len(apart), 0)].tolist(), *apart]
     if not read:
         return Reread(fused, dict(favours))
     found = readings(read)
