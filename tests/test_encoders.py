@@ -29,6 +29,14 @@ def test_text_vectors_are_unit_rows_in_the_order_given() -> None:
     assert encoder.encode_query([]).shape == (0, encoder.dimension)
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_numbers_dont_depend_on_how_many_threads_there_are(threads: int) -> None:
+    texts = [f"{'江上' * (number % 7)}第{number}只船" for number in range(50)]
+    assert np.array_equal(
+        load_text_encoder(threads=threads).encode_document(texts), load_text_encoder().encode_document(texts)
+    )
+
+
 def test_a_translation_is_nearest_to_its_verse() -> None:
     encoder = load_text_encoder()
     verses = [

@@ -84,6 +84,16 @@ def test_a_photo_taken_sideways_is_matched_upright(matcher: ImageToPoem) -> None
     assert float(a @ b) > 0.999
 
 
+def test_what_eyes_describe_is_searched_where_nobody_says_it_better(matcher: ImageToPoem) -> None:
+    routes = [
+        {route for found in matcher.match(RIVER, text, description=told) for route in found.ranks}
+        for text, told in ((None, None), ("江上有船", None), ("江上有船", "夜里的江"))
+    ]
+    assert [{"vernacular", "words", "description"} & some for some in routes] == [
+        {"vernacular"}, {"words"}, {"words", "description"}
+    ]  # fmt: skip
+
+
 def test_the_persons_words_weigh_most(matcher: ImageToPoem) -> None:
     answer = matcher.match(RIVER, text="墙角的梅花在寒冬里开了", top=1)
     assert "梅" in answer[0].verse

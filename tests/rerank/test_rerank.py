@@ -50,6 +50,13 @@ def test_a_score_hardly_depends_on_the_other_verses() -> None:
     assert np.abs(together - alone).max() < 0.1 * spread  # int8 takes its scale from the batch
 
 
+def test_scores_dont_depend_on_how_many_threads_there_are() -> None:
+    verses = [verse * (1 + number % 3) for number, verse in enumerate(VERSES * 5)]
+    assert np.array_equal(
+        load_reranker(threads=1).score(SAID[0], verses), load_reranker(threads=3).score(SAID[0], verses)
+    )
+
+
 def test_no_verses_no_scores() -> None:
     assert load_reranker().score("月", []).shape == (0,)
 
