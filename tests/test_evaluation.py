@@ -160,7 +160,7 @@ def test_a_command_that_fails_says_what_it_says_to_a_person() -> None:
 def test_each_part_of_a_match_is_timed(matcher: ImageToPoem) -> None:
     clock = speed.Clock()
     speed.ask(matcher, EXAMPLES / "moonlit_river.png", clock)
-    parts = {"match", "photo", "sight", "query", "routes", "fusion", "rerank", "choice", "search"}
+    parts = {"match", "words", "photo", "sight", "query", "routes", "fusion", "rerank", "choice", "search"}
     assert set(clock.spent) == parts
     assert all(seconds > 0 for (seconds,) in clock.spent.values())
 

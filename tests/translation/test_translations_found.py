@@ -89,13 +89,13 @@ def test_it_is_found_where_hardly_any_verse_is_translated(translated: ImageToPoe
     assert found.ranks["words_translation"] == found.ranks["words_translation_lexical"] == 1
 
 
-def test_without_the_translation_it_isnt_found(
+def test_without_the_translation_it_isnt_first(
     home: Path, matcher: ImageToPoem, tmp_path: Path, translated: ImageToPoem
 ) -> None:
     untold = [{**work, "Translation": ""} for work in WORKS]
     without = with_models(ImageToPoem(Settings(home=build_home(tmp_path, home / "own.jsonl", untold))), matcher)
     answer = without.search(ASKED, top=100)
-    assert BRIDE not in [match.verse for match in answer[:3]]
+    assert answer[0].verse != BRIDE  # glosses find it too, but not before what is nearer
     assert not any(ROUTES & match.ranks.keys() for match in answer)
 
 

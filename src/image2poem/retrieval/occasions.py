@@ -31,7 +31,7 @@ SHORT = 4  # verses: of a longer poem, what one verse names says little of the o
 # A verse belongs to a place or a festival that ...
 POEM, TITLE, VERSE = 1, 2, 3  # ... another verse of its poem names; its title names, or a tag; it names itself
 # What that adds to its score, by looking at what came of it (docs/context.md).
-BONUS, FAME = 0.4, 0.25  # a bonus for all, and up to so much more for verses that everybody knows
+BONUS, FAME = 0.3, 0.25  # a bonus for all, and up to so much more for verses that everybody knows
 BELONGS = np.array([0.0, 0.6, 0.9, 1.0])  # by level
 TERM = 0.7  # a solar term lasts two weeks, a festival a day
 WIDER = 0.9  # for each more particular place around which it lies: 岳阳楼 before 洞庭湖
