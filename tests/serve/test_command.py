@@ -45,6 +45,15 @@ def test_it_says_where_it_is_answers_and_ends_on_ctrl_c(home: Path) -> None:
         assert "Traceback" not in serving.stderr.read()
 
 
+def test_an_answer_doesnt_wait_for_its_headers_receipt() -> None:
+    from image2poem.serve.listen import _listen
+
+    with _listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_port_that_is_taken_and_a_home_without_poems_are_told(home: Path, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken, start(home, "--port", str(taken.getsockname()[1])) as serving:
         said = serving.communicate(timeout=60)[1]

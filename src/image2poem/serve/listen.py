@@ -47,7 +47,10 @@ def run(settings: Settings, host: str, port: int) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=2048, reuse_port=False)
+        listening = socket.create_server((host, port), family=family, backlog=2048, reuse_port=False)
+        # what asyncio sets only on sockets of its own making, else an answer's body may wait 40 ms for its header's receipt
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         reason = error.strerror or str(error)
         raise SettingsError(
