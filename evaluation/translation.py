@@ -118,7 +118,7 @@ def main() -> None:
 
         def reread(one: Found, readings: Callable[[Sequence[int]], list[tuple[str, ...]]] = readings) -> np.ndarray:
             fused = fusion.fuse(one[0], matcher.weights, matcher.facets.fame)
-            share = matcher.weights.rerank["words"]
+            share = matcher.weights.rerank["words"] * routes.fullness(one[2])
             return reranking.reread(reranker, one[2], share, fused, {}, readings).fused.ids
 
         cells = (recall(found, reread) for found in (translated, untranslated))

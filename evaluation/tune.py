@@ -89,15 +89,16 @@ class Asked:
         self.numbers = np.unique(np.concatenate([ranked.ids for ranked in found.values()]))
         fused = fusion.fuse(found, alone, matcher.facets.fame)
         back = np.argsort(fused.ids)
-        self.parts = np.stack([fused.parts[name][back] for name in self.names]) * len(self.names)
+        self.shares = np.array([1.0, *(ranked.share for ranked in found.values())])
+        self.parts = np.stack([fused.parts[name][back] for name in self.names]) * self.shares.sum()
 
     def ids(self, weights: fusion.Weights) -> NDArray[np.int64]:
         """The first verses that `match` or `search` would find, best first."""
         each = np.array([weights.fame, *(weights.routes[name] for name in self.names[1:])])
-        scores = each @ self.parts / max(each.sum(), 1e-9)
+        scores = each @ self.parts / max(each @ self.shares, 1e-9)
         first = np.argpartition(-scores, FIRST)[:FIRST] if len(scores) > FIRST else np.arange(len(scores))
         fused = fusion.ordered(self.numbers[first], {"routes": scores[first]}, {})
-        share = weights.rerank[self.kind]
+        share = weights.rerank[self.kind] * routes.fullness(self.query)
         if not share:
             return fused.ids
         readings = lambda ids: [(self.verses[i],) for i in ids]  # noqa: E731

@@ -94,6 +94,14 @@ def test_what_eyes_describe_is_searched_where_nobody_says_it_better(matcher: Ima
     ]  # fmt: skip
 
 
+def test_of_a_word_or_two_the_vector_knows_more_than_characters_and_reranker(matcher: ImageToPoem) -> None:
+    said = [matcher.search(words, top=100) for words in ("下雪", "一个老人独自在落雪的江上钓鱼")]
+    parts = [{name: max(match.parts.get(name, 0.0) for match in answer) for name in ("words", "words_glosses", "rerank")}
+             for answer in said]  # fmt: skip
+    for name in ("words_glosses", "rerank"):
+        assert 0 < parts[0][name] / parts[0]["words"] < 0.5 * parts[1][name] / parts[1]["words"]
+
+
 def test_the_persons_words_weigh_most(matcher: ImageToPoem) -> None:
     answer = matcher.match(RIVER, text="墙角的梅花在寒冬里开了", top=1)
     assert "梅" in answer[0].verse

@@ -183,9 +183,10 @@ class ImageToPoem:
         favours = self._favours(query, allowed, found)
         if only_lines:
             fused, favours = fusion.only(fused, pool.numbers(candidates)), {}
+        asked = words or sight.description
         share = self.weights.rerank["words" if words else "description" if sight.described else "sight"]
+        share *= routes.fullness(asked)
         if share and self.reranker:
-            asked = words or sight.description
             again = reranking.reread(self.reranker, asked, share, fused, favours, self._readings(pool))
             fused, favours = again.fused, again.favours
         chosen = diversity.choose(fused, top, pool.poem, pool.library.naming, self.weights.repetition, favours)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -34,6 +36,13 @@ def test_two_routes_outweigh_one() -> None:
 def test_a_heavier_route_decides() -> None:
     heavy = Weights(routes={"a": 1.0, "b": 3.0}, fame=0.0, repetition=0.0, rerank={})
     assert fuse({"a": ranked(1, 2), "b": ranked(2, 1)}, heavy, np.zeros(3, np.float32)).ids[0] == 2
+
+
+def test_a_route_that_has_but_a_share_of_its_weight_counts_less() -> None:
+    found = {"a": ranked(1, 2), "b": replace(ranked(2, 1), share=0.5)}
+    fused = fuse(found, PLAIN, np.zeros(3, np.float32))
+    assert fused.ids.tolist() == [1, 2] and fused.scores[0] == pytest.approx((1 + 0.5 * LISTED) / 1.5)
+    assert rate(np.array([1, 2]), found, found, PLAIN, np.zeros(3, np.float32)) == pytest.approx(fused.scores)
 
 
 def test_fame_breaks_a_tie() -> None:

@@ -78,9 +78,10 @@ def fuse(routes: Mapping[str, Ranked], weights: Weights, fame: NDArray[np.float3
     for name, ranked in routes.items():
         ranks[name] = {verse: rank for rank, verse in enumerate(ranked.ids.tolist(), 1)}
         if len(ranked.ids):
-            most[ranked.judged(ids)] += weights.routes[name]
+            weight = weights.routes[name] * ranked.share
+            most[ranked.judged(ids)] += weight
             parts[name] = np.zeros(len(ids))
-            parts[name][np.searchsorted(ids, ranked.ids)] = weights.routes[name] * stretched(ranked.scores)
+            parts[name][np.searchsorted(ids, ranked.ids)] = weight * stretched(ranked.scores)
     return ordered(ids, {name: part / most for name, part in parts.items()}, ranks)
 
 
@@ -120,9 +121,9 @@ def rate(
         scores = np.array([known.get(verse, 0.0) for verse in ids.tolist()])
         low, high = float(ranked.scores.min()), float(ranked.scores.max())
         further = LISTED + (1 - LISTED) * (scores - low) / max(high - low, 1e-6)
-        judged = ranked.judged(ids)
-        total[judged] += weights.routes[name] * further[judged].clip(-1, 1)
-        most[judged] += weights.routes[name]
+        judged, weight = ranked.judged(ids), weights.routes[name] * ranked.share
+        total[judged] += weight * further[judged].clip(-1, 1)
+        most[judged] += weight
     return np.asarray(total / np.maximum(most, 1e-9))
 
 

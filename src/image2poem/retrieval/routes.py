@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from image2poem.encoders import TextEncoder
 from image2poem.index import Index, TranslationIndex, VectorIndex
 from image2poem.index.glosses import Glosses
-from image2poem.index.lexical import tokens
+from image2poem.index.lexical import characters, tokens
 from image2poem.index.rank import best
 from image2poem.model import Sight
 from image2poem.retrieval.naming import Naming
 from image2poem.sight.lexicon import Lexicon
 
 DEPTH = 1000  # verses a route may propose
+ENOUGH = 8  # characters of a text that is said in full: one or two may mean anything (docs/measured.md)
 SAID = 3.0  # what a term that somebody named counts beside one that was merely seen
 COMMON = 0.5  # how much of what any photo has in common is taken off; half was best on the bench
 Mask = NDArray[np.bool_] | None
@@ -30,6 +31,7 @@ class Ranked:
     ids: NDArray[np.int64]
     scores: NDArray[np.float32]
     judges: Mask = None  # bool[m], True for the verses that it can judge, none from m on; None: it can judge all
+    share: float = 1.0  # of its route's weight, what it has
 
     def judged(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which verses it can judge, found or not: int64[k] -> bool[k]."""
@@ -114,8 +116,17 @@ def lexical(library: Library, weights: Mapping[str, float], mask: Mask) -> Ranke
 
 
 def glossed(library: Library, text: str, mask: Mask) -> Ranked:
-    """A text in everyday Chinese, by what the characters of verse mean in it (`image2poem.index.glosses`)."""
-    return Ranked(*library.index.lexical.search_senses(library.glosses().senses(text), DEPTH, mask))
+    """A text in everyday Chinese, by what the characters of verse mean in it (`image2poem.index.glosses`).
+
+    Of a word or two, 想家, characters know less than the vector: so this counts less.
+    """
+    found = library.index.lexical.search_senses(library.glosses().senses(text), DEPTH, mask)
+    return Ranked(*found, share=fullness(text))
+
+
+def fullness(text: str) -> float:
+    """How much of a full sentence a text is, by its Chinese characters, 0..1."""
+    return min(1.0, len(characters(text)) / ENOUGH)
 
 
 def imagery(library: Library, chances: NDArray[np.float32], mask: Mask) -> Ranked:
