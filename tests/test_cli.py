@@ -80,7 +80,7 @@ def test_filters_and_words_reach_the_matcher(home: Path) -> None:
         "match", RIVER, "--dynasty", "唐代", "--form", "七言", "--text", "瀑布", "--top", "1", "--json", home=home
     )
     (match,) = json.loads(done.stdout)["matches"]
-    assert match["dynasty"] == "唐" and "瀑布" in match["verse"] and len(match["verse"]) == 16
+    assert match["dynasty"] == "唐" and "瀑布" in match["title"] and len(match["verse"]) == 16
 
 
 def test_search_needs_no_photo(home: Path) -> None:
