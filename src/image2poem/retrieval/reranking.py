@@ -46,7 +46,7 @@ def reread(
         candidates: how many are read.
     """
     apart = sorted(favours.keys() - set(fused.ids.tolist()), key=lambda i: -favours[i].score - favours[i].bonus)
-    apart = apart[:_FAVOURED]
+    del apart[_FAVOURED:]
     read = [*fused.ids[: max(candidates - len(apart), 0)].tolist(), *apart]
     if not read:
         return Reread(fused, dict(favours))
