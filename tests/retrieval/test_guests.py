@@ -79,7 +79,7 @@ def test_guests_sit_in_the_space_of_the_photos_too(matcher: ImageToPoem) -> None
         guest = guests.Guest(Candidate("月色", None, ()), 0.5, guests.NO_POEM)
         pool = guests.seat(library, matcher.facets, None, [guest], np.zeros(len(matcher.lexicon.terms), np.float32))
         sight = Sight(np.array([1, 0], np.float32), (), "")
-        ranked = routes.find(pool.library, routes.Query(sight, "", {}), pool.mask)
+        ranked = routes.find(pool.library, routes.Query(sight, "", "", {}), pool.mask)
         assert set(ranked) == found
         for route in ranked.values():
             scores = dict(zip(route.ids.tolist(), route.scores.tolist(), strict=True))

@@ -164,7 +164,8 @@ class Query:
 
     sight: Sight  # without a photo it has no vector
     words: str  # the person's own, simplified; empty if they gave none
-    vectors: Mapping[str, NDArray[np.float32]]  # of the texts that are searched, float32[d] each
+    told: str  # the description, where it is searched
+    vectors: Mapping[str, NDArray[np.float32]]  # of both, float32[d] each
 
 
 def ask(encoder: TextEncoder, sight: Sight, words: str) -> Query:
@@ -174,7 +175,7 @@ def ask(encoder: TextEncoder, sight: Sight, words: str) -> Query:
     """
     told = sight.description if sight.described or (sight.vector is not None and not words) else ""
     # one by one: an int8 encoder's vectors depend a little on what is encoded beside
-    return Query(sight, words, {text: encoder.encode_query([text])[0] for text in (told, words) if text})
+    return Query(sight, words, told, {text: encoder.encode_query([text])[0] for text in (told, words) if text})
 
 
 def find(library: Library, query: Query, mask: Mask) -> dict[str, Ranked]:
@@ -196,15 +197,14 @@ def find(library: Library, query: Query, mask: Mask) -> dict[str, Ranked]:
         if said.any() and (said != (chances > 0)).any():
             found["named"] = named(library, chances, said, mask)
         found["lexical"] = lexical(library, imagery_words(library.lexicon, chances), mask)
-    told = "description" if sight.described else "vernacular"
-    if sight.description in query.vectors and (sight.described or not words):
-        vector = query.vectors[sight.description]
-        found[told] = vernacular(library, vector, mask)
+    if query.told:
+        vector = query.vectors[query.told]
+        found["description" if sight.described else "vernacular"] = vernacular(library, vector, mask)
         if sight.described:
-            found["description_glosses"] = glossed(library, sight.description, mask)
+            found["description_glosses"] = glossed(library, query.told, mask)
         if library.translations:
             found["translation"] = translation(library.translations, vector, mask)
-            found["translation_lexical"] = translation_lexical(library.translations, sight.description, mask)
+            found["translation_lexical"] = translation_lexical(library.translations, query.told, mask)
     if words:
         vector = query.vectors[words]
         found["words"] = vernacular(library, vector, mask)
